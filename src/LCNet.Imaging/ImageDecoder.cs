@@ -1,0 +1,111 @@
+using SkiaSharp;
+
+namespace LCNet.Imaging;
+
+/// <summary>Decodes JPEG, PNG, WebP and BMP files to RGB bytes of one size. Thread-safe.</summary>
+/// <remarks>The orientation that a JPEG's EXIF data may state is not applied. Transparent pixels are drawn on black.</remarks>
+public static class ImageDecoder
+{
+    private static readonly SKEncodedImageFormat[] Formats =
+        [SKEncodedImageFormat.Jpeg, SKEncodedImageFormat.Png, SKEncodedImageFormat.Webp, SKEncodedImageFormat.Bmp];
+
+    /// <summary>Decodes an image, scales it until its shorter side fits and crops it at the centre.</summary>
+    /// <param name="encoded">The file's bytes.</param>
+    /// <param name="width">Width of the result in pixels.</param>
+    /// <param name="height">Height of the result in pixels.</param>
+    /// <param name="limits">Checked before pixels are allocated.</param>
+    /// <param name="destination">Takes height × width × 3 bytes, row-major, RGB.</param>
+    /// <exception cref="ImageFormatException">Not a readable image, or over a limit.</exception>
+    /// <exception cref="ArgumentException">The destination has another length, or a side is below 1.</exception>
+    public static void Decode(ReadOnlySpan<byte> encoded, int width, int height, ImageLimits limits, Span<byte> destination)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
+        long length = 3L * width * height;
+        if (destination.Length != length)
+        {
+            throw new ArgumentException($"{width}×{height} pixels take {length} bytes, not {destination.Length}.", nameof(destination));
+        }
+
+        if (encoded.Length > limits.MaxBytes)
+        {
+            throw new ImageFormatException($"the image has {encoded.Length} bytes; the limit is {limits.MaxBytes}");
+        }
+
+        using SKBitmap full = DecodePixels(encoded, limits);
+        if (full.Width == width && full.Height == height)
+        {
+            CopyRgb(full, destination);
+            return;
+        }
+
+        using SKBitmap fitted = Fit(full, width, height);
+        CopyRgb(fitted, destination);
+    }
+
+    private static unsafe SKBitmap DecodePixels(ReadOnlySpan<byte> encoded, ImageLimits limits)
+    {
+        if (encoded.IsEmpty)
+        {
+            throw new ImageFormatException("the image is empty");
+        }
+
+        fixed (byte* bytes = encoded)
+        {
+            using SKData data = SKData.Create((nint)bytes, encoded.Length);
+            using SKCodec? codec = SKCodec.Create(data);
+            if (codec is null || !Formats.Contains(codec.EncodedFormat))
+            {
+                throw new ImageFormatException("the image is not a readable JPEG, PNG, WebP or BMP file");
+            }
+
+            long pixels = (long)codec.Info.Width * codec.Info.Height;
+            if (pixels is 0 || pixels > limits.MaxPixels)
+            {
+                throw new ImageFormatException($"the image has {codec.Info.Width}×{codec.Info.Height} pixels; the limit is {limits.MaxPixels} in all");
+            }
+
+            var bitmap = new SKBitmap(new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Premul));
+            SKCodecResult result = codec.GetPixels(bitmap.Info, bitmap.GetPixels());
+            if (result != SKCodecResult.Success)
+            {
+                bitmap.Dispose();
+                throw new ImageFormatException(result == SKCodecResult.IncompleteInput
+                    ? "the image is truncated"
+                    : $"the image cannot be decoded ({result})");
+            }
+
+            return bitmap;
+        }
+    }
+
+    private static SKBitmap Fit(SKBitmap image, int width, int height)
+    {
+        var result = new SKBitmap(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Premul));
+        using var canvas = new SKCanvas(result);
+        canvas.Clear(SKColors.Black);
+        float scale = Math.Max(width / (float)image.Width, height / (float)image.Height);
+        float scaledWidth = image.Width * scale;
+        float scaledHeight = image.Height * scale;
+
+        // Skia copies the pixels of a bitmap that may still change.
+        image.SetImmutable();
+        using SKImage source = SKImage.FromBitmap(image);
+        canvas.DrawImage(
+            source,
+            SKRect.Create((width - scaledWidth) / 2, (height - scaledHeight) / 2, scaledWidth, scaledHeight),
+            new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear));
+        return result;
+    }
+
+    // Premultiplied pixels are what drawing on black gives.
+    private static void CopyRgb(SKBitmap bitmap, Span<byte> destination)
+    {
+        ReadOnlySpan<byte> rgba = bitmap.GetPixelSpan();
+        for (int i = 0; i < destination.Length / 3; i++)
+        {
+            rgba.Slice(i * 4, 3).CopyTo(destination[(i * 3)..]);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+namespace LCNet.Imaging;
+
+/// <summary>What an encoded image may cost before it is refused.</summary>
+public sealed record ImageLimits
+{
+    /// <summary>Largest file, in bytes.</summary>
+    public int MaxBytes { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>Most pixels (width × height); checked from the header, before pixels are allocated.</summary>
+    public long MaxPixels { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>The defaults: 8 MiB and 16 Mi pixels, that is at most 64 MiB while decoding and a third more while scaling.</summary>
+    public static ImageLimits Default { get; } = new();
+}
