@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using LCNet.Bundles;
+using Microsoft.ML.OnnxRuntime;
+
+namespace LCNet.Runtime;
+
+/// <summary>Runs the network of one bundle: as many images at a time as it has workers, the others wait in order. Thread-safe.</summary>
+public sealed class InferenceEngine : IDisposable
+{
+    private readonly ISegmentExecutor _executor;
+    private readonly Channel<Worker> _idle = Channel.CreateUnbounded<Worker>();
+    private readonly List<ISegmentLane> _lanes = [];
+    private readonly int _maxQueue;
+    private int _waiting;
+
+    private InferenceEngine(Bundle bundle, ISegmentExecutor executor, int workers, int maxQueue)
+    {
+        Bundle = bundle;
+        Efforts = new EffortCurve(bundle.Manifest.Calibration);
+        _executor = executor;
+        _maxQueue = maxQueue;
+        for (int i = 0; i < workers; i++)
+        {
+            ISegmentLane lane = executor.CreateLane();
+            _lanes.Add(lane);
+            _idle.Writer.TryWrite(new Worker(new Dispatcher(bundle, lane)));
+        }
+    }
+
+    /// <summary>The network.</summary>
+    public Bundle Bundle { get; }
+
+    /// <summary>What each effort costs.</summary>
+    public EffortCurve Efforts { get; }
+
+    /// <summary>Where it runs, for example <c>cpu</c>.</summary>
+    public string Device => _executor.Device;
+
+    /// <summary>Loads a bundle and runs every segment once, so that the first request finds it warm.</summary>
+    /// <exception cref="DeviceException">The device cannot be used.</exception>
+    /// <exception cref="BundleException">A segment cannot be loaded or run.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
+    public static InferenceEngine Load(Bundle bundle, EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(bundle);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Workers);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxQueue);
+        var device = ComputeDevice.Parse(options.Device);
+        int workers = options.Workers > 0 ? options.Workers : device.IsCuda ? 1 : Environment.ProcessorCount;
+        var executor = new OnnxExecutor(bundle, device);
+        InferenceEngine? engine = null;
+        try
+        {
+            engine = new InferenceEngine(bundle, executor, workers, options.MaxQueue);
+            engine.WarmUp();
+            return engine;
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            engine?.Dispose();
+            executor.Dispose();
+            throw new BundleException(bundle.Folder, [$"a segment does not run: {exception.Message.ReplaceLineEndings(" ")}"]);
+        }
+        catch
+        {
+            engine?.Dispose();
+            executor.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A result that fits this network, to be reused.</summary>
+    public InferenceResult CreateResult() => new(Bundle.Manifest);
+
+    /// <summary>Runs one image on the calling thread, once a worker is free.</summary>
+    /// <param name="image">The network's input, 3 × height × width finite values.</param>
+    /// <param name="effort">In (0, 1].</param>
+    /// <param name="cap">Most FLOPs, at least <see cref="FlopsModel.Minimum"/>; <see cref="Planner.NoCap"/> for none.</param>
+    /// <param name="result">From <see cref="CreateResult"/>; filled in.</param>
+    /// <param name="cancellation">Gives up waiting; an image that has begun runs to its end.</param>
+    /// <exception cref="QueueFullException">Too many images wait already.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled before it ran.</exception>
+    /// <exception cref="ArgumentException">The image has another length, or effort or cap is out of range.</exception>
+    public async ValueTask RunAsync(ReadOnlyMemory<float> image, double effort, long cap, InferenceResult result, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        if (image.Length != Bundle.Manifest.Input.Length)
+        {
+            throw new ArgumentException($"{image.Length} values; the network takes {Bundle.Manifest.Input.Length}.", nameof(image));
+        }
+
+        if (!(effort > 0 && effort <= 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(effort), effort, "Effort lies in (0, 1].");
+        }
+
+        ArgumentOutOfRangeException.ThrowIfLessThan(cap, Bundle.Flops.Minimum);
+        long queued = Stopwatch.GetTimestamp();
+        Worker worker = await RentAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            long started = Stopwatch.GetTimestamp();
+            worker.Dispatcher.Run(image.Span, effort, cap, result);
+            result.QueueTime = Stopwatch.GetElapsedTime(queued, started);
+            result.ExecuteTime = Stopwatch.GetElapsedTime(started);
+        }
+        finally
+        {
+            _idle.Writer.TryWrite(worker);
+        }
+    }
+
+    /// <summary>Frees the network. Call it once nothing runs.</summary>
+    public void Dispose()
+    {
+        foreach (ISegmentLane lane in _lanes)
+        {
+            lane.Dispose();
+        }
+
+        _lanes.Clear();
+        _executor.Dispose();
+    }
+
+    private async ValueTask<Worker> RentAsync(CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        if (_idle.Reader.TryRead(out Worker? worker))
+        {
+            return worker;
+        }
+
+        if (Interlocked.Increment(ref _waiting) > _maxQueue)
+        {
+            Interlocked.Decrement(ref _waiting);
+            throw new QueueFullException(_maxQueue);
+        }
+
+        try
+        {
+            return await _idle.Reader.ReadAsync(cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
+
+    private void WarmUp()
+    {
+        float[] image = new float[Bundle.Manifest.Input.Length];
+        float[] logits = new float[Bundle.Manifest.Labels.Count];
+        InferenceResult result = CreateResult();
+        foreach (ISegmentLane lane in _lanes)
+        {
+            var dispatcher = new Dispatcher(Bundle, lane);
+            dispatcher.RunOpen(image, logits);
+            dispatcher.Run(image, 1, Planner.NoCap, result);
+        }
+    }
+
+    private sealed record Worker(Dispatcher Dispatcher);
+}
