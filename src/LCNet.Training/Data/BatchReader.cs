@@ -1,0 +1,106 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LCNet.Training.Data;
+
+/// <summary>Which random changes are made to training images.</summary>
+public sealed record Augmentation
+{
+    /// <summary>Pixels by which the image is padded with zeros before a crop of the original size is taken; 0 takes no crop.</summary>
+    public int CropPadding { get; init; } = 4;
+
+    /// <summary>Whether every other image is mirrored.</summary>
+    public bool Flip { get; init; } = true;
+
+    /// <summary>Share of images, in [0, 1], in which a square is erased.</summary>
+    public double EraseProbability { get; init; }
+
+    /// <summary>No change at all: for validation.</summary>
+    public static Augmentation None { get; } = new() { CropPadding = 0, Flip = false };
+}
+
+/// <summary>Makes batches of normalised images. Not thread-safe: it reuses its buffer.</summary>
+public sealed class BatchReader(ImageSet images, Normalisation normalisation)
+{
+    private readonly float[] _scale = [.. normalisation.Std.Select(std => 1 / (255f * std))];
+    private readonly float[] _offset = [.. normalisation.Mean.Select((mean, c) => -mean / normalisation.Std[c])];
+    private float[] _buffer = [];
+
+    /// <summary>A batch of images and labels.</summary>
+    /// <param name="indices">Which images.</param>
+    /// <param name="augmentation">What to change.</param>
+    /// <param name="random">Source of the changes; the same state gives the same batch.</param>
+    /// <returns>Images [N, 3, H, W] in channels-last memory order, and labels [N].</returns>
+    public (Tensor Images, Tensor Labels) Read(ReadOnlySpan<int> indices, Augmentation augmentation, Random random)
+    {
+        ArgumentNullException.ThrowIfNull(augmentation);
+        ArgumentNullException.ThrowIfNull(random);
+        int size = images.Size;
+        int length = size * size * 3;
+        if (_buffer.Length != indices.Length * length)
+        {
+            _buffer = new float[indices.Length * length];
+        }
+
+        long[] labels = new long[indices.Length];
+        for (int i = 0; i < indices.Length; i++)
+        {
+            labels[i] = images.Label(indices[i]);
+            Fill(images.Pixels(indices[i]), _buffer.AsSpan(i * length, length), augmentation, random);
+        }
+
+        using Tensor rows = tensor(_buffer, indices.Length, size, size, 3);
+        return (rows.permute(0, 3, 1, 2), tensor(labels));
+    }
+
+    private void Fill(ReadOnlySpan<byte> source, Span<float> destination, Augmentation augmentation, Random random)
+    {
+        int size = images.Size;
+        int pad = augmentation.CropPadding;
+        int shiftX = pad > 0 ? random.Next((2 * pad) + 1) - pad : 0;
+        int shiftY = pad > 0 ? random.Next((2 * pad) + 1) - pad : 0;
+        bool mirror = augmentation.Flip && random.Next(2) == 1;
+        destination.Clear();
+        for (int y = 0; y < size; y++)
+        {
+            int sourceY = y + shiftY;
+            if (sourceY < 0 || sourceY >= size)
+            {
+                continue;
+            }
+
+            for (int x = 0; x < size; x++)
+            {
+                int sourceX = (mirror ? size - 1 - x : x) + shiftX;
+                if (sourceX < 0 || sourceX >= size)
+                {
+                    continue;
+                }
+
+                int from = ((sourceY * size) + sourceX) * 3;
+                int to = ((y * size) + x) * 3;
+                for (int c = 0; c < 3; c++)
+                {
+                    destination[to + c] = (source[from + c] * _scale[c]) + _offset[c];
+                }
+            }
+        }
+
+        if (augmentation.EraseProbability > 0 && random.NextDouble() < augmentation.EraseProbability)
+        {
+            Erase(destination, random);
+        }
+    }
+
+    private void Erase(Span<float> image, Random random)
+    {
+        int size = images.Size;
+        int side = random.Next(Math.Max(1, size / 8), Math.Max(2, size / 2));
+        int left = random.Next(size - side + 1);
+        int top = random.Next(size - side + 1);
+        for (int y = top; y < top + side; y++)
+        {
+            image.Slice(((y * size) + left) * 3, side * 3).Clear();
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using LCNet.Bundles;
+using LCNet.Runtime;
+using LCNet.Training.Data;
+using LCNet.Training.Networks;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LCNet.Training.Export;
+
+/// <summary>How far an exported bundle is from its network.</summary>
+/// <param name="Images">Images compared.</param>
+/// <param name="SegmentError">Largest difference of a logit, TorchSharp against the exported segments with gates deciding.</param>
+/// <param name="DenseError">Largest difference of a logit, segments with every gate open against the static network.</param>
+/// <param name="PlanDifferences">Decisions (block run or channel kept) in which the plans differ.</param>
+public sealed record ExportComparison(int Images, double SegmentError, double DenseError, int PlanDifferences)
+{
+    /// <summary>Largest error of a logit that is accepted.</summary>
+    public const double Tolerance = 1e-4;
+
+    /// <summary>Whether logits agree within <see cref="Tolerance"/> and plans are equal.</summary>
+    public bool Agrees => SegmentError <= Tolerance && DenseError <= Tolerance && PlanDifferences == 0;
+}
+
+/// <summary>Compares an exported bundle, run by the runtime that will serve it, with the TorchSharp network that it came from.</summary>
+public static class ExportVerifier
+{
+    /// <summary>Runs the same images through both.</summary>
+    /// <param name="network">Put into evaluation mode.</param>
+    /// <param name="bundle">Exported from it.</param>
+    /// <param name="images">Where the images are.</param>
+    /// <param name="indices">Which of them; efforts 1, 0.75, 0.5 and 0.25 take turns.</param>
+    /// <param name="normalisation">As in training.</param>
+    public static ExportComparison Compare(LcNet network, Bundle bundle, ImageSet images, IReadOnlyList<int> indices, Normalisation normalisation)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        ArgumentNullException.ThrowIfNull(bundle);
+        ArgumentNullException.ThrowIfNull(indices);
+        network.eval();
+        using var noGrad = no_grad();
+        ComputeDevice device = ComputeDevice.Parse("cpu");
+        using var executor = new OnnxExecutor(bundle, device);
+        using ISegmentLane lane = executor.CreateLane();
+        using var dense = new DenseNetwork(bundle, device);
+        var dispatcher = new Dispatcher(bundle, lane);
+        var result = new InferenceResult(bundle.Manifest);
+        var reader = new BatchReader(images, normalisation);
+        float[] open = new float[bundle.Manifest.Labels.Count];
+        float[] reference = new float[open.Length];
+        double segmentError = 0;
+        double denseError = 0;
+        int differences = 0;
+        for (int i = 0; i < indices.Count; i++)
+        {
+            using var scope = NewDisposeScope();
+            double effort = 1 - (0.25 * (i % 4));
+            (Tensor x, _) = reader.Read([indices[i]], Augmentation.None, Random.Shared);
+            LcNetOutput expected = network.Forward(x, full(1, 1, effort));
+            float[] image = x.contiguous().data<float>().ToArray();
+            dispatcher.Run(image, effort, Planner.NoCap, result);
+            segmentError = Math.Max(segmentError, Distance(expected.Logits.data<float>().ToArray(), result.Logits));
+            differences += PlanDifferences(expected, result.Plan);
+            dispatcher.RunOpen(image, open);
+            dense.Run(image, reference);
+            denseError = Math.Max(denseError, Distance(open, reference));
+        }
+
+        return new ExportComparison(indices.Count, segmentError, denseError, differences);
+    }
+
+    private static int PlanDifferences(LcNetOutput expected, ImagePlan plan)
+    {
+        int differences = 0;
+        for (int block = 0; block < plan.Blocks; block++)
+        {
+            bool runs = expected.Layers[block].data<float>()[0] > 0;
+            if (runs != plan.Runs(block))
+            {
+                differences++;
+                continue;
+            }
+
+            float[] channels = expected.Channels[block].contiguous().data<float>().ToArray();
+            var kept = plan.Kept(block).ToArray().ToHashSet();
+            differences += runs ? Enumerable.Range(0, channels.Length).Count(channel => channels[channel] > 0 != kept.Contains(channel)) : 0;
+        }
+
+        return differences;
+    }
+
+    private static double Distance(float[] a, ReadOnlySpan<float> b)
+    {
+        double most = 0;
+        for (int i = 0; i < a.Length; i++)
+        {
+            most = Math.Max(most, Math.Abs(a[i] - b[i]));
+        }
+
+        return most;
+    }
+}

@@ -1,0 +1,192 @@
+using LCNet.Bundles.Onnx;
+using LCNet.Training.Networks;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LCNet.Training.Export;
+
+/// <summary>The ONNX graphs of a network: its segments, and the same network as one static graph. Batch norm is folded.</summary>
+internal sealed class SegmentGraphs(LcNet network)
+{
+    private const TensorProto.Types.DataType Float = TensorProto.Types.DataType.Float;
+
+    public OnnxGraph Stem()
+    {
+        var graph = new OnnxGraph("stem");
+        string image = ImageInput(graph);
+        AddStem(graph, image, "y");
+        graph.Output("y", OnnxGraph.Batch, network.Spec.Width, network.Spec.InputSize, network.Spec.InputSize);
+        return graph;
+    }
+
+    public OnnxGraph Gate(int span)
+    {
+        (int first, int count) = network.Spec.Spans()[span];
+        BlockShape entering = network.Blocks[first].Shape;
+        int channels = network.Blocks.Skip(first).Take(count).Sum(block => block.Shape.InnerChannels);
+        var graph = new OnnxGraph("gate");
+        string x = graph.Input("x", Float, [OnnxGraph.Batch, .. MapOf(entering.InputChannels, entering.InputSize)]);
+        string effort = graph.Input("effort", Float, OnnxGraph.Batch, 1);
+        string pooled = graph.Node("GlobalAveragePool", "pooled", [x]);
+        string flat = graph.Node("Flatten", "flat", [pooled]);
+        string features = graph.Node("Concat", "features", [flat, effort], "axis", 1);
+        AddGate(graph, features, "layers", network.LayerGates[span]);
+        AddGate(graph, features, "channels", network.ChannelGates[span]);
+        graph.Output("layers", OnnxGraph.Batch, count);
+        graph.Output("channels", OnnxGraph.Batch, channels);
+        return graph;
+    }
+
+    public OnnxGraph Block(int index)
+    {
+        ResidualBlock block = network.Blocks[index];
+        var graph = new OnnxGraph("block");
+        string x = BlockInput(graph, block.Shape);
+        string keep = graph.Input("keep", TensorProto.Types.DataType.Int64, "k");
+        string scale = graph.Input("channel_scale", Float, OnnxGraph.Batch, "k");
+        string layer = graph.Input("layer_scale", Float, OnnxGraph.Batch, 1);
+        string axes = graph.Constant("axes", 2, 3);
+        string channelScale = graph.Node("Unsqueeze", "channel_scale_map", [scale, axes]);
+        string layerScale = graph.Node("Unsqueeze", "layer_scale_map", [layer, axes]);
+
+        string h = AddInnerConv(graph, x, "first", block.First, FirstGeometry(block), keep, keepInputs: false);
+        h = graph.Node("Mul", "first_scaled", [h, channelScale]);
+        if (block.Middle is not null)
+        {
+            h = AddInnerConv(graph, h, "middle", block.Middle, (3, block.Shape.Stride), keep, keepInputs: true);
+            h = graph.Node("Mul", "middle_scaled", [h, channelScale]);
+        }
+
+        using (var scope = NewDisposeScope())
+        {
+            (Tensor weight, Tensor bias) = block.Last.Fold();
+            string gathered = graph.Node("Gather", "last_weight_kept", [graph.Constant("last_weight", weight), keep], "axis", 1);
+            h = Conv(graph, "last", h, gathered, graph.Constant("last_bias", bias), block.Middle is null ? 3 : 1, 1);
+        }
+
+        h = graph.Node("Mul", "branch", [h, layerScale]);
+        string sum = graph.Node("Add", "sum", [AddProjection(graph, x, block, string.Empty), h]);
+        graph.Node("Relu", "y", [sum]);
+        BlockOutput(graph, block.Shape);
+        return graph;
+    }
+
+    public OnnxGraph Shortcut(int index)
+    {
+        ResidualBlock block = network.Blocks[index];
+        var graph = new OnnxGraph("shortcut");
+        string x = BlockInput(graph, block.Shape);
+        graph.Node("Relu", "y", [AddProjection(graph, x, block, string.Empty)]);
+        BlockOutput(graph, block.Shape);
+        return graph;
+    }
+
+    public OnnxGraph Head()
+    {
+        BlockShape last = network.Blocks[^1].Shape;
+        var graph = new OnnxGraph("head");
+        string x = graph.Input("x", Float, [OnnxGraph.Batch, .. MapOf(last.OutputChannels, last.OutputSize)]);
+        AddHead(graph, x);
+        return graph;
+    }
+
+    public OnnxGraph Dense()
+    {
+        var graph = new OnnxGraph("dense");
+        string x = AddStem(graph, ImageInput(graph), "stem");
+        for (int i = 0; i < network.Blocks.Count; i++)
+        {
+            ResidualBlock block = network.Blocks[i];
+            string prefix = $"block{i}_";
+            string h = AddConvRelu(graph, x, prefix + "first", block.First, FirstGeometry(block));
+            if (block.Middle is not null)
+            {
+                h = AddConvRelu(graph, h, prefix + "middle", block.Middle, (3, block.Shape.Stride));
+            }
+
+            h = AddConv(graph, h, prefix + "last", block.Last, (block.Middle is null ? 3 : 1, 1));
+            string sum = graph.Node("Add", prefix + "sum", [AddProjection(graph, x, block, prefix), h]);
+            x = graph.Node("Relu", prefix + "y", [sum]);
+        }
+
+        AddHead(graph, x);
+        return graph;
+    }
+
+    private static (int Kernel, int Stride) FirstGeometry(ResidualBlock block) => block.Middle is null ? (3, block.Shape.Stride) : (1, 1);
+
+    private static object[] MapOf(int channels, int size) => [channels, size, size];
+
+    private static string BlockInput(OnnxGraph graph, BlockShape shape) =>
+        graph.Input("x", Float, [OnnxGraph.Batch, .. MapOf(shape.InputChannels, shape.InputSize)]);
+
+    private static void BlockOutput(OnnxGraph graph, BlockShape shape) =>
+        graph.Output("y", [OnnxGraph.Batch, .. MapOf(shape.OutputChannels, shape.OutputSize)]);
+
+    private static string Conv(OnnxGraph graph, string name, string x, string weight, string bias, int kernel, int stride)
+    {
+        long pad = kernel / 2;
+        return graph.Node(
+            "Conv",
+            name,
+            [x, weight, bias],
+            ("kernel_shape", [kernel, kernel]),
+            ("strides", [stride, stride]),
+            ("pads", [pad, pad, pad, pad]));
+    }
+
+    private static string AddConv(OnnxGraph graph, string x, string name, ConvBn conv, (int Kernel, int Stride) geometry)
+    {
+        using var scope = NewDisposeScope();
+        (Tensor weight, Tensor bias) = conv.Fold();
+        return Conv(graph, name, x, graph.Constant(name + "_weight", weight), graph.Constant(name + "_bias", bias), geometry.Kernel, geometry.Stride);
+    }
+
+    private static string AddConvRelu(OnnxGraph graph, string x, string name, ConvBn conv, (int Kernel, int Stride) geometry) =>
+        graph.Node("Relu", name + "_relu", [AddConv(graph, x, name, conv, geometry)]);
+
+    // A convolution that computes only kept output channels and, behind another such, reads only kept input channels.
+    private static string AddInnerConv(
+        OnnxGraph graph, string x, string name, ConvBn conv, (int Kernel, int Stride) geometry, string keep, bool keepInputs)
+    {
+        using var scope = NewDisposeScope();
+        (Tensor weight, Tensor bias) = conv.Fold();
+        string kept = graph.Node("Gather", name + "_weight_kept", [graph.Constant(name + "_weight", weight), keep], "axis", 0);
+        if (keepInputs)
+        {
+            kept = graph.Node("Gather", name + "_weight_kept_inputs", [kept, keep], "axis", 1);
+        }
+
+        string keptBias = graph.Node("Gather", name + "_bias_kept", [graph.Constant(name + "_bias", bias), keep], "axis", 0);
+        return graph.Node("Relu", name + "_relu", [Conv(graph, name, x, kept, keptBias, geometry.Kernel, geometry.Stride)]);
+    }
+
+    private static string AddProjection(OnnxGraph graph, string x, ResidualBlock block, string prefix) =>
+        block.Projection is null ? x : AddConv(graph, x, prefix + "projection", block.Projection, (1, block.Shape.Stride));
+
+    private static void AddGate(OnnxGraph graph, string features, string output, Gate gate)
+    {
+        using var scope = NewDisposeScope();
+        (Tensor weight, Tensor bias) = gate.Fold();
+        string linear = graph.Node(
+            "Gemm", output + "_linear", [features, graph.Constant(output + "_weight", weight), graph.Constant(output + "_bias", bias)], "transB", 1);
+        graph.Node("Clip", output, [linear, graph.Scalar("zero", 0), graph.Scalar("one", 1)]);
+    }
+
+    private string ImageInput(OnnxGraph graph) =>
+        graph.Input("image", Float, [OnnxGraph.Batch, .. MapOf(3, network.Spec.InputSize)]);
+
+    private string AddStem(OnnxGraph graph, string image, string output) =>
+        graph.Node("Relu", output, [AddConv(graph, image, "stem_conv", network.Stem, (3, 1))]);
+
+    private void AddHead(OnnxGraph graph, string x)
+    {
+        using var scope = NewDisposeScope();
+        string pooled = graph.Node("GlobalAveragePool", "pooled", [x]);
+        string flat = graph.Node("Flatten", "flat", [pooled]);
+        string weight = graph.Constant("head_weight", network.Head.weight!.detach());
+        string bias = graph.Constant("head_bias", network.Head.bias!.detach());
+        graph.Node("Gemm", "logits", [flat, weight, bias], "transB", 1);
+        graph.Output("logits", OnnxGraph.Batch, network.Spec.Classes);
+    }
+}

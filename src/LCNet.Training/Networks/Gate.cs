@@ -1,0 +1,69 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace LCNet.Training.Networks;
+
+/// <summary>
+/// L-Net or C-Net of one span: global average pool → linear → clamp to [0, 1], with effort as one more input of the linear layer.
+/// </summary>
+/// <remarks>
+/// A naive gate of this form soon becomes constant. Here the linear layer is factored so that it cannot: its image-dependent part is
+/// standardised over the batch (mean 0, variance 1 by construction), and the part that depends on effort only, the shift, is kept
+/// within ±<c>bound</c>. Were the image-dependent part normal, a gate could be open for Φ(±bound) of the images at the extremes.
+/// With the running statistics both parts fold into one linear layer, see <see cref="Fold"/>.
+/// </remarks>
+internal sealed class Gate : Module
+{
+    private readonly Linear _score;
+    private readonly BatchNorm1d _standardise;
+    private readonly Parameter _logGain;
+    private readonly Parameter _shiftAtZero;
+    private readonly Parameter _shiftAtOne;
+    private readonly double _bound;
+
+    public Gate(string name, int features, int outputs, double bound, double initialShift)
+        : base(name)
+    {
+        _bound = bound;
+        _score = Linear(features, outputs, hasBias: false);
+        _standardise = BatchNorm1d(outputs, momentum: 0.03, affine: false);
+        double start = Math.Atanh(initialShift / bound);
+        _logGain = new Parameter(zeros(outputs));
+        _shiftAtZero = new Parameter(full(outputs, start));
+        _shiftAtOne = new Parameter(full(outputs, start));
+        RegisterComponents();
+    }
+
+    /// <summary>Decides a batch.</summary>
+    /// <param name="pooled">Channel means of the activation that enters the span, [N, C].</param>
+    /// <param name="effort">[N, 1], in (0, 1].</param>
+    public Decision Decide(Tensor pooled, Tensor effort)
+    {
+        Tensor zero = _bound * tanh(_shiftAtZero);
+        Tensor one = _bound * tanh(_shiftAtOne);
+        Tensor margin = _standardise.call(_score.call(pooled)) + zero + ((one - zero) * effort);
+        return new Decision((exp(_logGain) * margin).clamp(0, 1), margin);
+    }
+
+    /// <summary>The linear layer that does the same at inference.</summary>
+    /// <returns>The weight [outputs, C + 1], whose last column is that of effort, and the bias [outputs], detached.</returns>
+    public (Tensor Weight, Tensor Bias) Fold()
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        Tensor gain = exp(_logGain);
+        Tensor inverse = 1 / sqrt(_standardise.running_var! + _standardise.eps);
+        Tensor zero = _bound * tanh(_shiftAtZero);
+        Tensor one = _bound * tanh(_shiftAtOne);
+        Tensor weight = cat([_score.weight! * (gain * inverse).unsqueeze(1), (gain * (one - zero)).unsqueeze(1)], 1);
+        Tensor bias = gain * (zero - (_standardise.running_mean! * inverse));
+        return (weight.MoveToOuterDisposeScope(), bias.MoveToOuterDisposeScope());
+    }
+}
+
+/// <summary>What a gate says of a batch.</summary>
+/// <param name="Salience">[N, outputs] in [0, 1]; 0 skips, above 0 keeps and scales.</param>
+/// <param name="Margin">[N, outputs]: how far the decision is from the other one, in standard deviations; above 0 keeps.</param>
+internal sealed record Decision(Tensor Salience, Tensor Margin);

@@ -1,0 +1,39 @@
+using LCNet.Bundles;
+
+namespace LCNet.Training.Networks;
+
+/// <summary>FLOPs of a network's parts, from its shapes (2 × multiply-accumulates of convolutions and linear layers).</summary>
+public sealed class NetworkCost
+{
+    /// <summary>Counts the network of <paramref name="spec"/>.</summary>
+    public NetworkCost(ResNetSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        IReadOnlyList<BlockShape> shapes = spec.Blocks();
+        Stem = 2L * spec.InputSize * spec.InputSize * 3 * 9 * spec.Width;
+        Head = 2L * shapes[^1].OutputChannels * spec.Classes;
+        Blocks = [.. shapes.Select(shape => ResidualBlock.CountFlops(spec.Kind == BlockKind.Bottleneck, shape))];
+        Gates = [.. spec.Spans().Select(span =>
+            2L * (shapes[span.First].InputChannels + 1) * shapes.Skip(span.First).Take(span.Count).Sum(shape => 1 + shape.InnerChannels))];
+        Dense = Stem + Head + shapes.Select((shape, i) => Blocks[i].At(shape.InnerChannels)).Sum();
+        Cheapest = Stem + Head + Gates.Sum() + Blocks.Sum(block => block.Shortcut);
+    }
+
+    /// <summary>The stem.</summary>
+    public long Stem { get; }
+
+    /// <summary>The classifier behind the last block.</summary>
+    public long Head { get; }
+
+    /// <summary>Each block.</summary>
+    public IReadOnlyList<BlockFlops> Blocks { get; }
+
+    /// <summary>Each span's gates: linear layers from C + 1 inputs (effort is one) to a salience for each block and channel.</summary>
+    public IReadOnlyList<long> Gates { get; }
+
+    /// <summary>The static network: every block, every channel, no gates.</summary>
+    public long Dense { get; }
+
+    /// <summary>The gated network with every block skipped.</summary>
+    public long Cheapest { get; }
+}

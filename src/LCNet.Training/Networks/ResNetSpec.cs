@@ -1,0 +1,116 @@
+namespace LCNet.Training.Networks;
+
+/// <summary>How many blocks one gate decides at once: it sees the activation that enters the span.</summary>
+public enum GateSpan
+{
+    /// <summary>A gate in front of every block (the form of the LC-Net paper).</summary>
+    Block,
+
+    /// <summary>A gate in front of every stage, that is of every group of blocks at one resolution.</summary>
+    Stage,
+
+    /// <summary>One gate after the stem for the whole backbone.</summary>
+    Model,
+}
+
+/// <summary>The residual block of a network.</summary>
+public enum BlockKind
+{
+    /// <summary>Two 3×3 convolutions; the inner channels lie between them.</summary>
+    Basic,
+
+    /// <summary>1×1, 3×3 and 1×1 convolutions with four times as many output as inner channels.</summary>
+    Bottleneck,
+}
+
+/// <summary>Where one residual block stands: its shapes, in channels and pixels.</summary>
+/// <param name="InputChannels">Channels that enter.</param>
+/// <param name="InnerChannels">Channels that the C-Net chooses from.</param>
+/// <param name="OutputChannels">Channels that leave.</param>
+/// <param name="Stride">Stride of the block's 3×3 convolution that changes resolution, and of its projection.</param>
+/// <param name="InputSize">Height and width of the map that enters.</param>
+/// <param name="OutputSize">Height and width of the map that leaves.</param>
+public sealed record BlockShape(int InputChannels, int InnerChannels, int OutputChannels, int Stride, int InputSize, int OutputSize)
+{
+    /// <summary>Whether the shortcut passes its input on unchanged.</summary>
+    public bool IdentityShortcut => Stride == 1 && InputChannels == OutputChannels;
+}
+
+/// <summary>The architecture of a residual network and of its gates.</summary>
+public sealed record ResNetSpec
+{
+    /// <summary>Block kind of every block.</summary>
+    public BlockKind Kind { get; init; } = BlockKind.Basic;
+
+    /// <summary>Blocks in each stage; the resolution halves and the width doubles from stage to stage.</summary>
+    public required IReadOnlyList<int> BlocksPerStage { get; init; }
+
+    /// <summary>Inner channels of the first stage.</summary>
+    public int Width { get; init; } = 16;
+
+    /// <summary>Number of classes.</summary>
+    public required int Classes { get; init; }
+
+    /// <summary>Height and width of the input image in pixels.</summary>
+    public int InputSize { get; init; } = 32;
+
+    /// <summary>Which blocks a gate decides.</summary>
+    public GateSpan Span { get; init; } = GateSpan.Block;
+
+    /// <summary>The CIFAR ResNet of He et al. 2016 with depth 6n+2: three stages of n basic blocks.</summary>
+    /// <exception cref="ArgumentException">The depth is not 6n+2 with n of at least 1.</exception>
+    public static ResNetSpec Cifar(int depth, int width, int classes, GateSpan span = GateSpan.Block)
+    {
+        if (depth < 8 || depth % 6 != 2)
+        {
+            throw new ArgumentException($"A CIFAR ResNet has depth 6n+2 (8, 14, 20, 26, 32, …), not {depth}.", nameof(depth));
+        }
+
+        int blocks = (depth - 2) / 6;
+        return new ResNetSpec { BlocksPerStage = [blocks, blocks, blocks], Width = width, Classes = classes, Span = span };
+    }
+
+    /// <summary>The shapes of all blocks in order.</summary>
+    public IReadOnlyList<BlockShape> Blocks()
+    {
+        var shapes = new List<BlockShape>();
+        int expansion = Kind == BlockKind.Bottleneck ? 4 : 1;
+        int channels = Width;
+        int size = InputSize;
+        for (int stage = 0; stage < BlocksPerStage.Count; stage++)
+        {
+            int inner = Width << stage;
+            for (int block = 0; block < BlocksPerStage[stage]; block++)
+            {
+                int stride = stage > 0 && block == 0 ? 2 : 1;
+                int halved = (size + stride - 1) / stride;
+                shapes.Add(new BlockShape(channels, inner, inner * expansion, stride, size, halved));
+                channels = inner * expansion;
+                size = halved;
+            }
+        }
+
+        return shapes;
+    }
+
+    /// <summary>The gate spans in order, each as the index of its first block and its length.</summary>
+    public IReadOnlyList<(int First, int Count)> Spans()
+    {
+        int total = BlocksPerStage.Sum();
+        switch (Span)
+        {
+            case GateSpan.Block:
+                return [.. Enumerable.Range(0, total).Select(block => (block, 1))];
+            case GateSpan.Stage:
+                var spans = new List<(int, int)>();
+                foreach (int count in BlocksPerStage)
+                {
+                    spans.Add((spans.Sum(span => span.Item2), count));
+                }
+
+                return spans;
+            default:
+                return [(0, total)];
+        }
+    }
+}

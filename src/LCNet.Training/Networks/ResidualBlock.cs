@@ -1,0 +1,88 @@
+using LCNet.Bundles;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace LCNet.Training.Networks;
+
+/// <summary>
+/// A residual block whose branch and inner channels can be scaled and skipped image by image:
+/// <c>relu(shortcut(x) + layer · last(channel · relu(first(x))))</c>, with the channel scale after every inner convolution.
+/// </summary>
+internal sealed class ResidualBlock : Module
+{
+    // oneDNN's gradient of a strided 1×1 convolution writes past its buffer where a channels-last input has fewer channels than a vector
+    // register has lanes (seen with 1 to 7 channels on AVX2, libtorch 2.10). Such a projection gets its input plane after plane.
+    private const int VectorLanes = 16;
+
+    private readonly ConvBn _first;
+    private readonly ConvBn? _middle;
+    private readonly ConvBn _last;
+    private readonly ConvBn? _projection;
+
+    public ResidualBlock(string name, BlockKind kind, BlockShape shape)
+        : base(name)
+    {
+        Shape = shape;
+        if (kind == BlockKind.Basic)
+        {
+            _first = new ConvBn("first", shape.InputChannels, shape.InnerChannels, 3, shape.Stride);
+            _last = new ConvBn("last", shape.InnerChannels, shape.OutputChannels, 3);
+        }
+        else
+        {
+            _first = new ConvBn("first", shape.InputChannels, shape.InnerChannels, 1);
+            _middle = new ConvBn("middle", shape.InnerChannels, shape.InnerChannels, 3, shape.Stride);
+            _last = new ConvBn("last", shape.InnerChannels, shape.OutputChannels, 1);
+        }
+
+        if (!shape.IdentityShortcut)
+        {
+            _projection = new ConvBn("projection", shape.InputChannels, shape.OutputChannels, 1, shape.Stride);
+        }
+
+        RegisterComponents();
+    }
+
+    public BlockShape Shape { get; }
+
+    public ConvBn First => _first;
+
+    public ConvBn? Middle => _middle;
+
+    public ConvBn Last => _last;
+
+    public ConvBn? Projection => _projection;
+
+    public BlockFlops Flops => CountFlops(_middle is not null, Shape);
+
+    /// <summary>FLOPs of a block from its shapes; see <see cref="BlockFlops"/> for the formula.</summary>
+    public static BlockFlops CountFlops(bool bottleneck, BlockShape shape)
+    {
+        long pixels = (long)shape.OutputSize * shape.OutputSize;
+        long inputPixels = (long)shape.InputSize * shape.InputSize;
+        long shortcut = shape.IdentityShortcut ? 0 : 2 * pixels * shape.InputChannels * shape.OutputChannels;
+        return bottleneck
+            ? new BlockFlops(shortcut, (2 * inputPixels * shape.InputChannels) + (2 * pixels * shape.OutputChannels), 2 * 9 * pixels)
+            : new BlockFlops(shortcut, 2 * 9 * pixels * (shape.InputChannels + shape.OutputChannels), 0);
+    }
+
+    /// <summary>Runs the block on a batch.</summary>
+    /// <param name="x">[N, C, H, W].</param>
+    /// <param name="layer">Scale of the branch of each image, [N]; null runs the block dense.</param>
+    /// <param name="channel">Scale of each inner channel of each image, [N, K]; null with <paramref name="layer"/>.</param>
+    public Tensor Run(Tensor x, Tensor? layer, Tensor? channel)
+    {
+        Tensor? scale = channel?.reshape(channel.shape[0], channel.shape[1], 1, 1);
+        Tensor h = Scale(functional.relu(_first.call(x)), scale);
+        if (_middle is not null)
+        {
+            h = Scale(functional.relu(_middle.call(h)), scale);
+        }
+
+        h = Scale(_last.call(h), layer?.reshape(-1, 1, 1, 1));
+        return functional.relu((_projection is null ? x : _projection.call(Shape.InputChannels < VectorLanes ? x.contiguous() : x)) + h);
+    }
+
+    private static Tensor Scale(Tensor x, Tensor? scale) => scale is null ? x : x * scale;
+}

@@ -1,0 +1,97 @@
+using LCNet.Training.Data;
+using LCNet.Training.Networks;
+
+namespace LCNet.Training.Recipe;
+
+/// <summary>Everything that decides the result of a training, besides the images.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Depth of the CIFAR ResNet, 6n+2.</summary>
+    public int Depth { get; init; } = 14;
+
+    /// <summary>Channels of the first stage.</summary>
+    public int Width { get; init; } = 24;
+
+    /// <summary>Height and width of the input in pixels.</summary>
+    public int InputSize { get; init; } = 32;
+
+    /// <summary>Which blocks a gate decides.</summary>
+    public GateSpan Span { get; init; } = GateSpan.Block;
+
+    /// <summary>Passes over the training images, dense phase included.</summary>
+    public int Epochs { get; init; } = 26;
+
+    /// <summary>Epochs of the warm start, with every gate open.</summary>
+    public int DenseEpochs { get; init; } = 10;
+
+    /// <summary>Images a step.</summary>
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>Peak learning rate, reached after a linear warm-up over 15 % of the steps; it falls linearly to 0 from there.</summary>
+    public double LearningRate { get; init; } = 0.2;
+
+    /// <summary>L2 penalty on the weights of the backbone's convolutions and head.</summary>
+    public double WeightDecay { get; init; } = 5e-4;
+
+    /// <summary>Label smoothing, in [0, 1).</summary>
+    public double LabelSmoothing { get; init; } = 0.1;
+
+    /// <summary>Target of mean planned FLOPs at effort 1, as a share of the dense network's. At effort e it is e times as much.</summary>
+    public double Budget { get; init; } = 0.55;
+
+    /// <summary>Lowest effort that is trained.</summary>
+    public double MinEffort { get; init; } = 0.2;
+
+    /// <summary>Weight of the squared relative distance of FLOPs from their target.</summary>
+    public double FlopsWeight { get; init; } = 4;
+
+    /// <summary>Weight of the loss that keeps L-Net gates from being open or shut for all images.</summary>
+    public double UsageWeight { get; init; } = 0.1;
+
+    /// <summary>Whether early epochs run at lower resolution, which makes them cheaper: half size for 40 % of the epochs, three quarters until 65 %.</summary>
+    public bool ProgressiveResize { get; init; } = true;
+
+    /// <summary>Share of each class held back for validation, in (0, 1).</summary>
+    public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>Seed of weights, order, augmentation and efforts.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Random changes to training images.</summary>
+    public Augmentation Augmentation { get; init; } = new();
+
+    /// <summary>The architecture for a number of classes.</summary>
+    /// <exception cref="ArgumentException">The depth is not 6n+2.</exception>
+    public ResNetSpec Architecture(int classes) => ResNetSpec.Cifar(Depth, Width, classes, Span) with { InputSize = InputSize };
+
+    /// <summary>Every value that is out of range, one line each; empty when all is well.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        var problems = new List<string>();
+        void Check(bool good, string problem)
+        {
+            if (!good)
+            {
+                problems.Add(problem);
+            }
+        }
+
+        Check(Depth >= 8 && Depth % 6 == 2, $"depth: 6n+2 (8, 14, 20, …), not {Depth}");
+        Check(Width is >= 1 and <= 1024, $"width: 1 to 1024, not {Width}");
+        Check(InputSize is >= 8 and <= 512, $"input size: 8 to 512, not {InputSize}");
+        Check(Epochs >= 1, $"epochs: at least 1, not {Epochs}");
+        Check(DenseEpochs >= 0 && DenseEpochs < Epochs, $"dense epochs: 0 to epochs − 1, not {DenseEpochs}");
+        Check(BatchSize >= 8, $"batch size: at least 8, not {BatchSize}");
+        Check(LearningRate > 0 && double.IsFinite(LearningRate), $"learning rate: above 0, not {LearningRate}");
+        Check(WeightDecay >= 0 && double.IsFinite(WeightDecay), $"weight decay: at least 0, not {WeightDecay}");
+        Check(LabelSmoothing is >= 0 and < 1, $"label smoothing: [0, 1), not {LabelSmoothing}");
+        Check(Budget is > 0 and <= 1, $"budget: (0, 1], not {Budget}");
+        Check(MinEffort is > 0 and <= 1, $"lowest effort: (0, 1], not {MinEffort}");
+        Check(FlopsWeight >= 0 && double.IsFinite(FlopsWeight), $"FLOPs weight: at least 0, not {FlopsWeight}");
+        Check(UsageWeight >= 0 && double.IsFinite(UsageWeight), $"usage weight: at least 0, not {UsageWeight}");
+        Check(ValidationFraction is > 0 and < 1, $"validation fraction: (0, 1), not {ValidationFraction}");
+        Check(Augmentation.CropPadding >= 0, $"crop padding: at least 0, not {Augmentation.CropPadding}");
+        Check(Augmentation.EraseProbability is >= 0 and <= 1, $"erase probability: [0, 1], not {Augmentation.EraseProbability}");
+        return problems;
+    }
+}
