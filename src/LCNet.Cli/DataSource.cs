@@ -1,0 +1,36 @@
+using LCNet.Bundles;
+using LCNet.Training.Data;
+
+namespace LCNet.Cli;
+
+/// <summary>Labelled images from where a user says they are.</summary>
+internal static class DataSource
+{
+    /// <summary>Name of the recipe's entry that says which share of each class was held back for validation.</summary>
+    public const string ValidationFraction = "validation_fraction";
+
+    /// <summary>Reads CIFAR-10's binary format where a folder holds it, else a folder of images with one sub-folder a class.</summary>
+    /// <exception cref="InvalidDataException">The folder holds neither; the message names it.</exception>
+    public static ImageSet Read(string folder, int size)
+    {
+        if (!Directory.Exists(folder))
+        {
+            throw new InvalidDataException($"{folder}: there is no such folder.");
+        }
+
+        if (!CifarBinary.IsPresent(folder))
+        {
+            return ImageFolder.Read(folder, size);
+        }
+
+        ImageSet images = CifarBinary.Read(folder);
+        return images.Size == size ? images : throw new InvalidDataException($"{folder}: CIFAR images have {images.Size} pixels, not {size}.");
+    }
+
+    /// <summary>The share of each class that a bundle's training held back.</summary>
+    /// <exception cref="InvalidDataException">The bundle does not say.</exception>
+    public static double HeldBack(BundleManifest manifest) =>
+        manifest.Provenance.Recipe.TryGetValue(ValidationFraction, out string? text) && double.TryParse(text, out double fraction)
+            ? fraction
+            : throw new InvalidDataException($"{manifest.Model}/{manifest.Version}: its recipe has no {ValidationFraction}, so its validation split is unknown.");
+}

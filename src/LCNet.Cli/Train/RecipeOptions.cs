@@ -1,0 +1,101 @@
+using System.CommandLine;
+using System.Globalization;
+using LCNet.Training.Networks;
+using LCNet.Training.Recipe;
+
+namespace LCNet.Cli.Train;
+
+/// <summary>The recipe as command-line options, with the recipe's own defaults.</summary>
+internal sealed class RecipeOptions(TrainingOptions defaults)
+{
+    private readonly Option<int> _depth = Make("--depth", "Depth of the CIFAR ResNet, 6n+2.", defaults.Depth);
+    private readonly Option<int> _width = Make("--width", "Channels of the first stage.", defaults.Width);
+    private readonly Option<int> _size = Make("--size", "Height and width of the input in pixels; images are scaled and cropped to it.", defaults.InputSize);
+    private readonly Option<GateSpan> _span = Make("--span", "Which blocks a gate decides at once: block, stage or model.", defaults.Span);
+    private readonly Option<int> _epochs = Make("--epochs", "Passes over the training images, dense phase included.", defaults.Epochs);
+    private readonly Option<int> _dense = Make("--dense-epochs", "Epochs of the warm start with every gate open.", defaults.DenseEpochs);
+    private readonly Option<int> _batch = Make("--batch", "Images a step.", defaults.BatchSize);
+    private readonly Option<double> _rate = Make("--learning-rate", "Peak learning rate.", defaults.LearningRate);
+    private readonly Option<double> _decay = Make("--weight-decay", "L2 penalty on the backbone's weights.", defaults.WeightDecay);
+    private readonly Option<double> _smoothing = Make("--label-smoothing", "Label smoothing, in [0, 1).", defaults.LabelSmoothing);
+    private readonly Option<double> _budget = Make("--budget", "Mean planned FLOPs at effort 1, as a share of dense; at effort e it is e times as much.", defaults.Budget);
+    private readonly Option<double> _lowest = Make("--min-effort", "Lowest effort that is trained.", defaults.MinEffort);
+    private readonly Option<double> _flops = Make("--flops-weight", "Weight of the FLOPs loss.", defaults.FlopsWeight);
+    private readonly Option<double> _usage = Make("--usage-weight", "Weight of the loss that keeps L-Net gates from becoming constant.", defaults.UsageWeight);
+    private readonly Option<double> _validation = Make("--validation", "Share of each class held back for validation, in (0, 1).", defaults.ValidationFraction);
+    private readonly Option<int> _seed = Make("--seed", "Seed of weights, order, augmentation and efforts.", defaults.Seed);
+    private readonly Option<int> _crop = Make("--crop", "Pixels of padding before a random crop; 0 for none.", defaults.Augmentation.CropPadding);
+    private readonly Option<bool> _flip = Make("--flip", "Mirror every other image.", defaults.Augmentation.Flip);
+    private readonly Option<double> _erase = Make("--erase", "Share of images in which a square is erased, in [0, 1].", defaults.Augmentation.EraseProbability);
+    private readonly Option<bool> _progressive = Make("--progressive", "Run early epochs at lower resolution, which is faster.", defaults.ProgressiveResize);
+
+    public void AddTo(Command command)
+    {
+        foreach (Option option in new Option[]
+        {
+            _depth, _width, _size, _span, _epochs, _dense, _batch, _rate, _decay, _smoothing, _budget, _lowest, _flops, _usage, _validation, _seed, _crop, _flip, _erase, _progressive,
+        })
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    public TrainingOptions Read(ParseResult parsed) => new()
+    {
+        Depth = parsed.GetValue(_depth),
+        Width = parsed.GetValue(_width),
+        InputSize = parsed.GetValue(_size),
+        Span = parsed.GetValue(_span),
+        Epochs = parsed.GetValue(_epochs),
+        DenseEpochs = parsed.GetValue(_dense),
+        BatchSize = parsed.GetValue(_batch),
+        LearningRate = parsed.GetValue(_rate),
+        WeightDecay = parsed.GetValue(_decay),
+        LabelSmoothing = parsed.GetValue(_smoothing),
+        Budget = parsed.GetValue(_budget),
+        MinEffort = parsed.GetValue(_lowest),
+        FlopsWeight = parsed.GetValue(_flops),
+        UsageWeight = parsed.GetValue(_usage),
+        ValidationFraction = parsed.GetValue(_validation),
+        Seed = parsed.GetValue(_seed),
+        ProgressiveResize = parsed.GetValue(_progressive),
+        Augmentation = new()
+        {
+            CropPadding = parsed.GetValue(_crop),
+            Flip = parsed.GetValue(_flip),
+            EraseProbability = parsed.GetValue(_erase),
+        },
+    };
+
+    /// <summary>The recipe by name, for a bundle's provenance. Seed and epochs stand there on their own.</summary>
+    public static IReadOnlyDictionary<string, string> Describe(TrainingOptions options)
+    {
+        FormattableString[] entries =
+        [
+            $"depth={options.Depth}",
+            $"width={options.Width}",
+            $"input_size={options.InputSize}",
+            $"span={options.Span}",
+            $"dense_epochs={options.DenseEpochs}",
+            $"batch_size={options.BatchSize}",
+            $"learning_rate={options.LearningRate}",
+            $"weight_decay={options.WeightDecay}",
+            $"label_smoothing={options.LabelSmoothing}",
+            $"budget={options.Budget}",
+            $"min_effort={options.MinEffort}",
+            $"flops_weight={options.FlopsWeight}",
+            $"usage_weight={options.UsageWeight}",
+            $"{DataSource.ValidationFraction}={options.ValidationFraction}",
+            $"crop_padding={options.Augmentation.CropPadding}",
+            $"flip={options.Augmentation.Flip}",
+            $"erase_probability={options.Augmentation.EraseProbability}",
+            $"progressive_resize={options.ProgressiveResize}",
+        ];
+        return new SortedDictionary<string, string>(
+            entries.Select(entry => entry.ToString(CultureInfo.InvariantCulture).Split('=')).ToDictionary(pair => pair[0], pair => pair[1].ToLowerInvariant()),
+            StringComparer.Ordinal);
+    }
+
+    private static Option<T> Make<T>(string name, string description, T value) =>
+        new(name) { Description = description, DefaultValueFactory = _ => value };
+}

@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using LCNet.Training.Recipe;
+using Spectre.Console;
+
+namespace LCNet.Cli.Train;
+
+/// <summary>
+/// Shows a training: a bar with loss, accuracy, FLOPs share and time left on a terminal, a line an epoch elsewhere and in the run's log.
+/// </summary>
+internal sealed class TrainingDisplay : IDisposable
+{
+    private const int BarWidth = 24;
+    private readonly StreamWriter _log;
+    private readonly bool _interactive = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private TrainingProgress? _first;
+    private TrainingProgress? _last;
+
+    public TrainingDisplay(string logFile) => _log = new StreamWriter(logFile, append: true) { AutoFlush = true };
+
+    public void Step(TrainingProgress progress)
+    {
+        _first ??= progress;
+        _last = progress;
+        if (_interactive)
+        {
+            int filled = BarWidth * progress.Step / progress.Steps;
+            Console.Write($"\r{new string('━', filled)}{new string('─', BarWidth - filled)} {Describe(progress)}, {TimeLeft(progress):d\\.hh\\:mm\\:ss} left \u001b[K");
+        }
+    }
+
+    public void Epoch(int epoch, Evaluation validation)
+    {
+        string line = $"{(_last is null ? $"epoch {epoch}" : Describe(_last))}; validation top-1 {validation.Accuracy:P2} at {validation.FlopsShare:P1} of dense FLOPs, "
+            + $"blocks run {string.Join(' ', validation.RunRates.Select(rate => rate.ToString("P0")))}";
+        Console.WriteLine((_interactive ? "\r\u001b[K" : string.Empty) + line);
+        _log.WriteLine($"{DateTimeOffset.Now:u} {line}");
+    }
+
+    public void Dispose() => _log.Dispose();
+
+    private static string Describe(TrainingProgress progress) =>
+        $"epoch {progress.Epoch}/{progress.Epochs}, loss {progress.Loss:F3}, accuracy {progress.Accuracy:P1}, FLOPs {progress.FlopsShare:P1}";
+
+    // From the steps that this process has seen: a resumed run knows nothing of the time before.
+    private TimeSpan TimeLeft(TrainingProgress progress)
+    {
+        long done = Done(progress) - Done(_first!) + 1;
+        long left = ((long)progress.Epochs * progress.Steps) - Done(progress);
+        return _clock.Elapsed / done * left;
+    }
+
+    private static long Done(TrainingProgress progress) => ((progress.Epoch - 1L) * progress.Steps) + progress.Step;
+}
