@@ -1,0 +1,25 @@
+using LCNet.Runtime;
+using Microsoft.Extensions.ObjectPool;
+
+namespace LCNet.Server;
+
+/// <summary>What one image needs on its way through a model. Reused from image to image. Not thread-safe.</summary>
+internal sealed class ClassifyBuffers(InferenceEngine engine)
+{
+    /// <summary>The image as height × width × 3 bytes; used while it is decoded.</summary>
+    public byte[] Rgb { get; } = new byte[engine.Bundle.Manifest.Input.Length];
+
+    /// <summary>The network's input, 3 × height × width values.</summary>
+    public float[] Input { get; } = new float[engine.Bundle.Manifest.Input.Length];
+
+    /// <summary>What the network gives.</summary>
+    public InferenceResult Result { get; } = engine.CreateResult();
+}
+
+/// <summary>Makes the buffers of one model; nothing needs clearing, as everything is overwritten before it is read.</summary>
+internal sealed class ClassifyBuffersPolicy(InferenceEngine engine) : PooledObjectPolicy<ClassifyBuffers>
+{
+    public override ClassifyBuffers Create() => new(engine);
+
+    public override bool Return(ClassifyBuffers obj) => true;
+}

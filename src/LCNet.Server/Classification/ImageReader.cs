@@ -1,0 +1,64 @@
+using LCNet.Bundles;
+using LCNet.Imaging;
+using LCNet.Runtime;
+
+namespace LCNet.Server;
+
+/// <summary>
+/// Decodes images to networks' inputs, as many at a time as there are processor cores: a large image takes much memory while it is
+/// decoded, and more at a time would not be faster. Thread-safe.
+/// </summary>
+internal sealed class ImageReader(ServerOptions options) : IDisposable
+{
+    private readonly SemaphoreSlim _free = new(Environment.ProcessorCount);
+    private readonly ImageLimits _limits = options.ImageLimits;
+    private int _waiting;
+
+    /// <summary>Decodes, resizes and normalises an image into <see cref="ClassifyBuffers.Input"/>.</summary>
+    /// <param name="encoded">The file's bytes.</param>
+    /// <param name="input">What the network takes.</param>
+    /// <param name="buffers">Of the same network.</param>
+    /// <param name="cancellation">Gives up waiting.</param>
+    /// <exception cref="ImageFormatException">Not a readable image, or over a limit.</exception>
+    /// <exception cref="QueueFullException">Too many images wait already.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled before it began.</exception>
+    public async ValueTask ReadAsync(ReadOnlyMemory<byte> encoded, InputSpec input, ClassifyBuffers buffers, CancellationToken cancellation)
+    {
+        await EnterAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            ImageDecoder.Decode(encoded.Span, input.Width, input.Height, _limits, buffers.Rgb);
+        }
+        finally
+        {
+            _free.Release();
+        }
+
+        Pixels.Normalise(buffers.Rgb, input.Mean, input.Std, buffers.Input);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _free.Dispose();
+
+    private async ValueTask EnterAsync(CancellationToken cancellation)
+    {
+        if (_free.Wait(0, cancellation))
+        {
+            return;
+        }
+
+        try
+        {
+            if (Interlocked.Increment(ref _waiting) > options.MaxQueue)
+            {
+                throw new QueueFullException(options.MaxQueue);
+            }
+
+            await _free.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
+}

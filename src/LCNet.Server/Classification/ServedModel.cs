@@ -1,0 +1,53 @@
+using System.Globalization;
+using LCNet.Bundles;
+using LCNet.Runtime;
+using LCNet.V1;
+using Microsoft.Extensions.ObjectPool;
+
+namespace LCNet.Server;
+
+/// <summary>One version of one model, with its buffers. Thread-safe.</summary>
+internal sealed class ServedModel(InferenceEngine engine)
+{
+    /// <summary>Runs it.</summary>
+    public InferenceEngine Engine => engine;
+
+    /// <summary>What it takes.</summary>
+    public InputSpec Input => engine.Bundle.Manifest.Input;
+
+    /// <summary>Its class names, in the order of the logits.</summary>
+    public IReadOnlyList<string> Labels => engine.Bundle.Manifest.Labels;
+
+    /// <summary>What callers are told of it. Shared between replies, so never changed.</summary>
+    public Model Description { get; } = Describe(engine.Bundle);
+
+    /// <summary>Buffers for one image each.</summary>
+    public ObjectPool<ClassifyBuffers> Buffers { get; } = new DefaultObjectPoolProvider().Create(new ClassifyBuffersPolicy(engine));
+
+    private static Model Describe(Bundle bundle)
+    {
+        BundleManifest manifest = bundle.Manifest;
+        return new Model
+        {
+            Name = manifest.Model,
+            Version = manifest.Version.ToString(CultureInfo.InvariantCulture),
+            Labels = { manifest.Labels },
+            InputWidth = manifest.Input.Width,
+            InputHeight = manifest.Input.Height,
+            DenseFlops = bundle.Flops.Dense,
+            MinimumFlops = bundle.Flops.Minimum,
+            BlockChannels = { manifest.Blocks.Select(block => block.Channels) },
+            Efforts =
+            {
+                manifest.Calibration.Select(point => new EffortPoint
+                {
+                    Effort = point.Effort,
+                    MeanFlops = point.MeanFlops,
+                    P95Flops = point.P95Flops,
+                    Top1 = point.Top1,
+                }),
+            },
+            Data = manifest.Provenance.Data,
+        };
+    }
+}

@@ -1,0 +1,33 @@
+namespace LCNet.Server;
+
+/// <summary>Adds what the host itself needs.</summary>
+internal static class HostingExtensions
+{
+    /// <summary>Adds the models and their loading.</summary>
+    public static IServiceCollection AddServing(this IServiceCollection services)
+    {
+        services.AddSingleton<Serving>();
+        services.AddHostedService<ModelLoader>();
+        return services;
+    }
+
+    /// <summary>Listens on the ports of the options and on no others.</summary>
+    public static IWebHostBuilder UseServerEndpoints(this IWebHostBuilder host)
+    {
+        var endpoints = new ServerEndpoints();
+        host.ConfigureServices(services => services.AddSingleton(endpoints));
+
+        // Container images of ASP.NET Core name a port of their own, of which Kestrel would warn that it is not used.
+        host.UseSetting(WebHostDefaults.ServerUrlsKey, string.Empty);
+        host.UseSetting(WebHostDefaults.HttpPortsKey, string.Empty);
+        host.ConfigureKestrel((_, kestrel) =>
+        {
+            kestrel.AddServerHeader = false;
+
+            // gRPC refuses large messages by their prefix, with a status of its own, before it reads them.
+            kestrel.Limits.MaxRequestBodySize = null;
+            endpoints.Listen(kestrel, kestrel.ApplicationServices.GetRequiredService<ServerOptions>());
+        });
+        return host;
+    }
+}

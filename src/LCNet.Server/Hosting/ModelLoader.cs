@@ -1,0 +1,35 @@
+using LCNet.Runtime;
+
+namespace LCNet.Server;
+
+/// <summary>Loads the models once the server listens, so that its health can be asked for meanwhile, and logs how it starts and stops.</summary>
+internal sealed class ModelLoader(ServerOptions options, Serving serving, ServerEndpoints endpoints, ILogger<ModelLoader> logger) : IHostedLifecycleService
+{
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        var engine = new EngineOptions { Device = options.Device, Workers = options.Workers, MaxQueue = options.MaxQueue };
+        var models = new ModelCatalog(ModelRepository.Load(Path.GetFullPath(options.Models), engine));
+        serving.Begin(models);
+        string all = models.ToString();
+        Log.Serving(logger, all, models.All[0].Engine.Device, endpoints.Grpc, endpoints.Http);
+        return Task.CompletedTask;
+    }
+
+    public Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        Log.Draining(logger);
+        return Task.CompletedTask;
+    }
+
+    public Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        Log.Stopped(logger);
+        return Task.CompletedTask;
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

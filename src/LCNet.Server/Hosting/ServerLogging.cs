@@ -1,0 +1,46 @@
+using Serilog;
+using Serilog.Events;
+using Serilog.Extensions.Logging;
+using Serilog.Formatting.Compact;
+
+namespace LCNet.Server;
+
+/// <summary>Logging to the console: fatal lines to standard error, the others to standard output.</summary>
+internal static class ServerLogging
+{
+    private const string Line = "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{NewLine}{Exception}";
+
+    /// <summary>Logs as the options say.</summary>
+    public static IServiceCollection AddServerLogging(this IServiceCollection services, ServerOptions options) =>
+        services.AddSerilog(
+            (_, configuration) => Configure(configuration, options.LogFormat, options.LogLevel),
+            preserveStaticLogger: true,
+            writeToProviders: true);
+
+    /// <summary>Sets up the logger.</summary>
+    public static LoggerConfiguration Configure(LoggerConfiguration configuration, LogFormat format, LogLevel level)
+    {
+        configuration
+            .MinimumLevel.Is(LevelConvert.ToSerilogLevel(level))
+            .MinimumLevel.Override("Microsoft", AtLeast(LogEventLevel.Warning, level))
+            .MinimumLevel.Override("Grpc", AtLeast(LogEventLevel.Warning, level))
+
+            // What these two report is reported by us, without a stack trace: why the server does not start, and that it is not ready.
+            .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
+            .MinimumLevel.Override("Microsoft.Extensions.Diagnostics.HealthChecks", LogEventLevel.Fatal)
+
+            // Errors of our code are logged by the interceptor; what is left for gRPC to log are requests that it cannot read.
+            .MinimumLevel.Override("Grpc.AspNetCore.Server.ServerCallHandler", LogEventLevel.Fatal);
+        bool json = format == LogFormat.Json || (format == LogFormat.Auto && RunsInContainer());
+        return json
+            ? configuration.WriteTo.Console(new RenderedCompactJsonFormatter(), standardErrorFromLevel: LogEventLevel.Fatal)
+            : configuration.WriteTo.Console(outputTemplate: Line, standardErrorFromLevel: LogEventLevel.Fatal);
+    }
+
+    private static bool RunsInContainer() =>
+        bool.TryParse(Environment.GetEnvironmentVariable("DOTNET_RUNNING_IN_CONTAINER"), out bool container) && container;
+
+    // Who asks for debug lines gets those of the libraries too.
+    private static LogEventLevel AtLeast(LogEventLevel usual, LogLevel level) =>
+        level < LogLevel.Information ? LevelConvert.ToSerilogLevel(level) : (LogEventLevel)Math.Max((int)usual, (int)LevelConvert.ToSerilogLevel(level));
+}

@@ -1,0 +1,68 @@
+using LCNet.Imaging;
+
+namespace LCNet.Server;
+
+/// <summary>
+/// The server's settings: section <c>LCNet</c> of <c>appsettings.json</c>, <c>LCNet__Name</c> in the environment or <c>--LCNet:Name=value</c>
+/// on the command line; the later ones win. Read once, when the server is built.
+/// </summary>
+public sealed record ServerOptions
+{
+    /// <summary>Name of the configuration section.</summary>
+    public const string Section = "LCNet";
+
+    /// <summary>
+    /// The folder of the bundles, <c>&lt;model&gt;/&lt;version&gt;/bundle.json</c>. Default: <c>models</c> beside the program. A relative path
+    /// starts at the working directory.
+    /// </summary>
+    public string Models { get; init; } = Path.Combine(AppContext.BaseDirectory, "models");
+
+    /// <summary>Where models run: <c>cpu</c> (default), <c>cuda</c> or <c>cuda:N</c>.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Images of a model that run at the same time, 0 to 1024; 0 (default) for one a processor core on the CPU and one on a GPU.</summary>
+    public int Workers { get; init; }
+
+    /// <summary>
+    /// Images of a model that may wait for a worker, 0 to 1,000,000 (default 1024); one more is refused with <c>RESOURCE_EXHAUSTED</c>. As many may
+    /// wait to be decoded.
+    /// </summary>
+    public int MaxQueue { get; init; } = 1024;
+
+    /// <summary>Effort of requests that state neither effort nor a cap, in (0, 1]. Default: 1, the model at its most accurate.</summary>
+    public double DefaultEffort { get; init; } = 1;
+
+    /// <summary>The IP address to listen on, or <c>*</c> (default) for every address of the machine, IPv6 and IPv4.</summary>
+    public string BindAddress { get; init; } = "*";
+
+    /// <summary>Port of gRPC, HTTP/2 without TLS, 0 to 65535 (default 8001); 0 for a free one.</summary>
+    public int GrpcPort { get; init; } = 8001;
+
+    /// <summary>Port of the health checks, HTTP/1.1 without TLS, 0 to 65535 (default 8000); 0 for a free one.</summary>
+    public int HttpPort { get; init; } = 8000;
+
+    /// <summary>Largest encoded image in bytes, 1 to 1 GiB (default 8 MiB); a larger one is refused with <c>INVALID_ARGUMENT</c>.</summary>
+    public int MaxImageBytes { get; init; } = ImageLimits.Default.MaxBytes;
+
+    /// <summary>
+    /// Most pixels of an encoded image, 1 to 2^28 (default 2^24), checked before they are decoded; decoding takes 4 bytes a pixel on each
+    /// processor core. Beyond it: <c>INVALID_ARGUMENT</c>.
+    /// </summary>
+    public long MaxImagePixels { get; init; } = ImageLimits.Default.MaxPixels;
+
+    /// <summary>
+    /// Largest request in bytes, at least <see cref="MaxImageBytes"/>; a larger one is refused with <c>RESOURCE_EXHAUSTED</c> before it is read.
+    /// Null (default): <see cref="MaxImageBytes"/> and 64 KiB more. A tensor takes 4 bytes a value.
+    /// </summary>
+    public int? MaxRequestBytes { get; init; }
+
+    /// <summary>How log lines look. Default: <see cref="LogFormat.Auto"/>.</summary>
+    public LogFormat LogFormat { get; init; }
+
+    /// <summary>Least severe level that is logged. Default: <see cref="LogLevel.Information"/>.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    internal int RequestLimit => MaxRequestBytes ?? MaxImageBytes + (64 * 1024);
+
+    internal ImageLimits ImageLimits => new() { MaxBytes = MaxImageBytes, MaxPixels = MaxImagePixels };
+}

@@ -1,0 +1,3 @@
+using LCNet.Server;
+
+return await ServerHost.RunAsync(args);

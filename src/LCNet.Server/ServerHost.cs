@@ -1,0 +1,67 @@
+namespace LCNet.Server;
+
+/// <summary>The server: a host that serves every model of a folder over gRPC, with health checks over HTTP.</summary>
+public static class ServerHost
+{
+    /// <summary>Builds the server without starting it; <see cref="ServerEndpoints"/> among its services tells where it listens once it has started.</summary>
+    /// <param name="args">Command line, for example <c>--LCNet:GrpcPort=0</c>; it overrides environment and <c>appsettings.json</c>.</param>
+    /// <param name="configure">Adds services of the caller's to the server's own, for example a logger provider or an interceptor; null for none.</param>
+    /// <exception cref="ServerOptionsException">A setting is wrong; the exception names every problem.</exception>
+    public static WebApplication Build(string[] args, Action<IServiceCollection>? configure = null)
+    {
+        WebApplicationBuilder builder = CreateBuilder(args);
+        return Build(builder, ServerOptionsReader.Read(builder.Configuration), configure);
+    }
+
+    /// <summary>Runs the server until it is told to stop. What keeps it from starting is logged as one fatal line a problem.</summary>
+    /// <param name="args">As for <see cref="Build(string[], Action{IServiceCollection}?)"/>.</param>
+    /// <returns>The exit code: 0 after a stop, 1 where the server could not start.</returns>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        LogFormat format = LogFormat.Auto;
+        try
+        {
+            WebApplicationBuilder builder = CreateBuilder(args);
+            ServerOptions options = ServerOptionsReader.Read(builder.Configuration);
+            format = options.LogFormat;
+            await using WebApplication app = Build(builder, options, configure: null);
+            await app.RunAsync().ConfigureAwait(false);
+            return 0;
+        }
+        catch (OperationCanceledException)
+        {
+            // Told to stop while it was starting.
+            return 0;
+        }
+        catch (Exception exception)
+        {
+            StartFailure.Report(exception, format);
+            return 1;
+        }
+    }
+
+    // Settings lie beside the program, whatever the working directory, and are read once.
+    private static WebApplicationBuilder CreateBuilder(string[] args) => WebApplication.CreateSlimBuilder(new WebApplicationOptions
+    {
+        Args = ["--hostBuilder:reloadConfigOnChange=false", .. args],
+        ContentRootPath = AppContext.BaseDirectory,
+    });
+
+    private static WebApplication Build(WebApplicationBuilder builder, ServerOptions options, Action<IServiceCollection>? configure)
+    {
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddServerLogging(options);
+        builder.Services.AddServing();
+        builder.Services.AddServerHealth();
+        builder.Services.AddClassification(options);
+        builder.WebHost.UseServerEndpoints();
+        configure?.Invoke(builder.Services);
+
+        WebApplication app = builder.Build();
+        app.MapServerHealth();
+        app.MapClassification();
+        return app;
+    }
+}

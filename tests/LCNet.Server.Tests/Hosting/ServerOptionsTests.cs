@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace LCNet.Server.Tests;
+
+public sealed class ServerOptionsTests
+{
+    [Theory]
+    [InlineData("GrpcPort=x", "LCNet:GrpcPort: 'x'")]
+    [InlineData("GrpcPort=65536", "0 to 65535")]
+    [InlineData("HttpPort=-1", "LCNet:HttpPort: '-1'")]
+    [InlineData("Workers=1025", "0 to 1024")]
+    [InlineData("MaxQueue=-1", "LCNet:MaxQueue")]
+    [InlineData("MaxQueue=9999999999999", "LCNet:MaxQueue")]
+    [InlineData("DefaultEffort=0", "LCNet:DefaultEffort: '0' is not a number in (0, 1]")]
+    [InlineData("DefaultEffort=NaN", "LCNet:DefaultEffort: 'NaN'")]
+    [InlineData("MaxImageBytes=0", "LCNet:MaxImageBytes")]
+    [InlineData("MaxImagePixels=1000000000000", "1 to 268435456")]
+    [InlineData("MaxRequestBytes=100", "LCNet:MaxRequestBytes: 100 is below MaxImageBytes, 8388608")]
+    [InlineData("Device=tpu", "LCNet:Device: device 'tpu' is unknown")]
+    [InlineData("BindAddress=here", "LCNet:BindAddress: 'here'")]
+    [InlineData("LogFormat=xml", "LCNet:LogFormat: 'xml' is none of Auto, Text, Json")]
+    [InlineData("LogLevel=3", "LCNet:LogLevel: '3'")]
+    [InlineData("HttpPort=8001", "LCNet:HttpPort: 8001 is GrpcPort too")]
+    [InlineData("Wrokers=1", "LCNet:Wrokers: there is no such setting")]
+    public void Build_WrongSetting_IsNamed(string setting, string problem)
+    {
+        ServerOptionsException refusal = Assert.Throws<ServerOptionsException>(() => ServerHost.Build([$"--LCNet:{setting}"]));
+
+        Assert.Contains(problem, Assert.Single(refusal.Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Build_SeveralWrongSettings_AreAllNamed()
+    {
+        ServerOptionsException refusal = Assert.Throws<ServerOptionsException>(
+            () => ServerHost.Build(["--LCNet:Workers=x", "--LCNet:Device=tpu", "--LCNet:Nothing=1", "--LCNet:DefaultEffort=2"]));
+
+        Assert.Equal(
+            ["LCNet:DefaultEffort", "LCNet:Device", "LCNet:Nothing", "LCNet:Workers"],
+            refusal.Problems.Select(problem => problem[..problem.IndexOf(": ", StringComparison.Ordinal)]).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void AppSettings_EverySetting_HasItsDefault()
+    {
+        using JsonDocument file = JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "appsettings.json")));
+        foreach (JsonProperty setting in file.RootElement.GetProperty(ServerOptions.Section).EnumerateObject())
+        {
+            object? value = typeof(ServerOptions).GetProperty(setting.Name)?.GetValue(new ServerOptions());
+            Assert.Equal(Convert.ToString(value, CultureInfo.InvariantCulture), setting.Value.ToString());
+        }
+    }
+}

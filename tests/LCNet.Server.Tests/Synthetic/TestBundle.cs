@@ -1,0 +1,76 @@
+using LCNet.Bundles;
+using LCNet.Training.Data;
+using LCNet.Training.Export;
+using LCNet.Training.Native;
+using LCNet.Training.Networks;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LCNet.Server.Tests;
+
+/// <summary>Bundles of small untrained networks whose gates open for some images and close for others.</summary>
+internal static class TestBundle
+{
+    public const int Side = 16;
+    public const int Labels = 10;
+    private const int Batch = 16;
+
+    // Torch has one random generator a process.
+    private static readonly Lock Torch = new();
+
+    /// <summary>Writes <c>&lt;folder&gt;/&lt;model&gt;/&lt;version&gt;</c>.</summary>
+    public static Bundle Write(string folder, string model, int version, int seed, bool bottleneck = false)
+    {
+        lock (Torch)
+        {
+            TorchLibrary.EnsureLoaded();
+            LcNet network = Network(seed, bottleneck ? BlockKind.Bottleneck : BlockKind.Basic);
+            NetworkCost cost = network.Cost;
+            return BundleExporter.Write(network, new BundleDescription
+            {
+                Model = model,
+                Version = version,
+                Labels = [.. Enumerable.Range(0, Labels).Select(label => $"class {label}")],
+                Normalisation = new Normalisation([0.5f, 0.45f, 0.4f], [0.3f, 0.25f, 0.35f]),
+                Calibration = [.. new[] { 0.25, 0.5, 1 }.Select(effort =>
+                    new CalibrationPoint(effort, cost.Cheapest + (effort * (cost.Dense - cost.Cheapest)), cost.Dense, effort))],
+                Provenance = new Provenance("random numbers", "none", new Dictionary<string, string>(), seed, 0, "tests"),
+            }, Path.Combine(folder, model, $"{version}"));
+        }
+    }
+
+    private static LcNet Network(int seed, BlockKind kind)
+    {
+        set_num_threads(1);
+        manual_seed(seed);
+        var network = new LcNet(new ResNetSpec { Kind = kind, BlocksPerStage = [2, 2], Width = 8, Classes = Labels, InputSize = Side, Span = GateSpan.Block });
+        using var noGrad = no_grad();
+        foreach ((string name, Parameter parameter) in network.named_parameters())
+        {
+            if (name.EndsWith("_score.weight", StringComparison.Ordinal))
+            {
+                parameter.mul_(30);
+            }
+            else if (name.EndsWith("_shiftAtZero", StringComparison.Ordinal))
+            {
+                parameter.uniform_(-0.6, 0);
+            }
+            else if (name.EndsWith("_shiftAtOne", StringComparison.Ordinal))
+            {
+                parameter.uniform_(0, 0.6);
+            }
+        }
+
+        // Running statistics as after training, so that activations and gates are neither all large nor all closed.
+        network.train();
+        for (int step = 0; step < 40; step++)
+        {
+            using var scope = NewDisposeScope();
+            network.Forward(randn(Batch, 3, Side, Side), step % 2 == 0 ? null : rand(Batch, 1));
+        }
+
+        network.eval();
+        return network;
+    }
+}
