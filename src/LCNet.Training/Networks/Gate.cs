@@ -16,6 +16,8 @@ namespace LCNet.Training.Networks;
 /// </remarks>
 internal sealed class Gate : Module
 {
+    private const double MaxLogGain = 0.7;
+
     private readonly Linear _score;
     private readonly BatchNorm1d _standardise;
     private readonly Parameter _logGain;
@@ -44,8 +46,12 @@ internal sealed class Gate : Module
         Tensor zero = _bound * tanh(_shiftAtZero);
         Tensor one = _bound * tanh(_shiftAtOne);
         Tensor margin = _standardise.call(_score.call(pooled)) + zero + ((one - zero) * effort);
-        return new Decision((exp(_logGain) * margin).clamp(0, 1), margin);
+        return new Decision((Gain() * margin).clamp(0, 1), margin);
     }
+
+    // Left to itself the gain of an L-Net gate grew to 30: a step instead of a ramp, on which training is unstable and a rounding error of the
+    // exported gate becomes one of the logits.
+    private Tensor Gain() => exp(_logGain.clamp(-MaxLogGain, MaxLogGain));
 
     /// <summary>The linear layer that does the same at inference.</summary>
     /// <returns>The weight [outputs, C + 1], whose last column is that of effort, and the bias [outputs], detached.</returns>
@@ -53,7 +59,7 @@ internal sealed class Gate : Module
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        Tensor gain = exp(_logGain);
+        Tensor gain = Gain();
         Tensor inverse = 1 / sqrt(_standardise.running_var! + _standardise.eps);
         Tensor zero = _bound * tanh(_shiftAtZero);
         Tensor one = _bound * tanh(_shiftAtOne);
