@@ -16,6 +16,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     private readonly Option<int> _dense = Make("--dense-epochs", "Epochs of the warm start with every gate open.", defaults.DenseEpochs);
     private readonly Option<int> _batch = Make("--batch", "Images a step.", defaults.BatchSize);
     private readonly Option<double> _rate = Make("--learning-rate", "Peak learning rate.", defaults.LearningRate);
+    private readonly Option<double> _gateRate = Make("--gate-rate", "Learning rate of the gates as a share of the backbone's, in (0, 1].", defaults.GateRate);
     private readonly Option<double> _decay = Make("--weight-decay", "L2 penalty on the backbone's weights.", defaults.WeightDecay);
     private readonly Option<double> _smoothing = Make("--label-smoothing", "Label smoothing, in [0, 1).", defaults.LabelSmoothing);
     private readonly Option<double> _budget = Make("--budget", "Mean planned FLOPs at effort 1, as a share of dense; at effort e it is e times as much.", defaults.Budget);
@@ -33,7 +34,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     {
         foreach (Option option in new Option[]
         {
-            _depth, _width, _size, _span, _epochs, _dense, _batch, _rate, _decay, _smoothing, _budget, _lowest, _flops, _usage, _validation, _seed, _crop, _flip, _erase, _progressive,
+            _depth, _width, _size, _span, _epochs, _dense, _batch, _rate, _gateRate, _decay, _smoothing, _budget, _lowest, _flops, _usage, _validation, _seed, _crop, _flip, _erase, _progressive,
         })
         {
             command.Options.Add(option);
@@ -50,6 +51,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
         DenseEpochs = parsed.GetValue(_dense),
         BatchSize = parsed.GetValue(_batch),
         LearningRate = parsed.GetValue(_rate),
+        GateRate = parsed.GetValue(_gateRate),
         WeightDecay = parsed.GetValue(_decay),
         LabelSmoothing = parsed.GetValue(_smoothing),
         Budget = parsed.GetValue(_budget),
@@ -79,6 +81,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
             $"dense_epochs={options.DenseEpochs}",
             $"batch_size={options.BatchSize}",
             $"learning_rate={options.LearningRate}",
+            $"gate_rate={options.GateRate}",
             $"weight_decay={options.WeightDecay}",
             $"label_smoothing={options.LabelSmoothing}",
             $"budget={options.Budget}",

@@ -113,18 +113,19 @@ public sealed class LcNet : Module
             share is null ? null : share + ((double)Cost.Cheapest / Cost.Dense));
     }
 
-    /// <summary>Parameters of the backbone, then those of the gates.</summary>
-    internal (IReadOnlyList<Parameter> Decayed, IReadOnlyList<Parameter> Other) ParameterGroups()
+    /// <summary>Weights of the backbone's convolutions and head, its other parameters, and those of the gates.</summary>
+    internal (IReadOnlyList<Parameter> Decayed, IReadOnlyList<Parameter> Plain, IReadOnlyList<Parameter> Gates) ParameterGroups()
     {
         var decayed = new List<Parameter>();
-        var other = new List<Parameter>();
+        var plain = new List<Parameter>();
+        var gates = new List<Parameter>();
         foreach ((string name, Parameter parameter) in named_parameters())
         {
             bool gate = name.StartsWith("_layerGates", StringComparison.Ordinal) || name.StartsWith("_channelGates", StringComparison.Ordinal);
-            (parameter.dim() >= 2 && !gate ? decayed : other).Add(parameter);
+            (gate ? gates : parameter.dim() >= 2 ? decayed : plain).Add(parameter);
         }
 
-        return (decayed, other);
+        return (decayed, plain, gates);
     }
 }
 

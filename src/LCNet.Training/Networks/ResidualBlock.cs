@@ -74,14 +74,15 @@ internal sealed class ResidualBlock : Module
     public Tensor Run(Tensor x, Tensor? layer, Tensor? channel)
     {
         Tensor? scale = channel?.reshape(channel.shape[0], channel.shape[1], 1, 1);
-        Tensor h = Scale(functional.relu(_first.call(x)), scale);
+        Tensor h = Scale(functional.relu(_first.call(x), inplace: true), scale);
         if (_middle is not null)
         {
-            h = Scale(functional.relu(_middle.call(h)), scale);
+            h = Scale(functional.relu(_middle.call(h), inplace: true), scale);
         }
 
-        h = Scale(_last.call(h), layer?.reshape(-1, 1, 1, 1));
-        return functional.relu((_projection is null ? x : _projection.call(Shape.InputChannels < VectorLanes ? x.contiguous() : x)) + h);
+        h = _last.call(h);
+        Tensor shortcut = _projection is null ? x : _projection.call(Shape.InputChannels < VectorLanes ? x.contiguous() : x);
+        return functional.relu(layer is null ? shortcut + h : addcmul(shortcut, h, layer.reshape(-1, 1, 1, 1), 1), inplace: true);
     }
 
     private static Tensor Scale(Tensor x, Tensor? scale) => scale is null ? x : x * scale;

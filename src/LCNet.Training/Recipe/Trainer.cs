@@ -8,8 +8,8 @@ using static TorchSharp.torch.nn;
 namespace LCNet.Training.Recipe;
 
 /// <summary>
-/// Trains an LC-Net: a dense phase as warm start, then gates under a budget that tightens slowly. Half of every gated batch runs at
-/// effort 1, a quarter each at two random efforts.
+/// Trains an LC-Net: a dense phase as warm start, then gates under a budget that tightens slowly. Five eighths of every gated batch run at
+/// effort 1, a quarter at a random effort of the upper half of the range, an eighth at one of the lower half.
 /// </summary>
 /// <remarks>
 /// All randomness derives from the seed and the epoch, so a run that is interrupted and resumed from its checkpoint ends with the same
@@ -18,6 +18,7 @@ namespace LCNet.Training.Recipe;
 public sealed class Trainer
 {
     private const double Momentum = 0.9;
+    private const double MaxGradientNorm = 5;
     private readonly ImageSet _images;
     private readonly TrainingOptions _options;
     private readonly string _checkpoint;
@@ -71,11 +72,12 @@ public sealed class Trainer
     {
         manual_seed(_options.Seed);
         var network = new LcNet(_options.Architecture(_images.Classes.Count));
-        (IReadOnlyList<Parameter> decayed, IReadOnlyList<Parameter> other) = network.ParameterGroups();
+        (IReadOnlyList<Parameter> decayed, IReadOnlyList<Parameter> plain, IReadOnlyList<Parameter> gates) = network.ParameterGroups();
         using SGD optimizer = optim.SGD(
             [
                 new SGD.ParamGroup(decayed, _options.LearningRate, Momentum, 0, _options.WeightDecay, nesterov: true),
-                new SGD.ParamGroup(other, _options.LearningRate, Momentum, 0, 0, nesterov: true),
+                new SGD.ParamGroup(plain, _options.LearningRate, Momentum, 0, 0, nesterov: true),
+                new SGD.ParamGroup(gates, _options.LearningRate, Momentum, 0, 0, nesterov: true),
             ],
             _options.LearningRate);
         int first = resume && File.Exists(_checkpoint) ? Resume(network, optimizer) : 0;
@@ -159,10 +161,7 @@ public sealed class Trainer
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             int step = (epoch * steps) + i;
-            foreach (optim.ILearningRateController group in optimizer.ParamGroups)
-            {
-                group.LearningRate = schedule.LearningRate(step);
-            }
+            SetLearningRate(optimizer, schedule.LearningRate(step));
 
             (Tensor x, Tensor labels) = reader.Read(order.AsSpan(i * size, size), _options.Augmentation, random);
             int resolution = schedule.Resolution(epoch);
@@ -175,18 +174,27 @@ public sealed class Trainer
         }
     }
 
+    private void SetLearningRate(SGD optimizer, double rate)
+    {
+        optim.ILearningRateController[] groups = [.. optimizer.ParamGroups];
+        groups[0].LearningRate = rate;
+        groups[1].LearningRate = rate;
+        groups[2].LearningRate = rate * _options.GateRate;
+    }
+
     private List<(int First, int Count, double Effort, double Target)> Efforts(Schedule schedule, int step, Random random)
     {
-        int half = _options.BatchSize / 2;
-        int quarter = half / 2;
+        int quarter = _options.BatchSize / 4;
+        int eighth = _options.BatchSize / 8;
+        int most = _options.BatchSize - quarter - eighth;
         double middle = (1 + _options.MinEffort) / 2;
         double low = _options.MinEffort + (random.NextDouble() * (middle - _options.MinEffort));
         double high = middle + (random.NextDouble() * (1 - middle));
         return
         [
-            (0, _options.BatchSize - (2 * quarter), 1, schedule.TargetShare(step, 1)),
-            (_options.BatchSize - (2 * quarter), quarter, high, schedule.TargetShare(step, high)),
-            (_options.BatchSize - quarter, quarter, low, schedule.TargetShare(step, low)),
+            (0, most, 1, schedule.TargetShare(step, 1)),
+            (most, quarter, high, schedule.TargetShare(step, high)),
+            (most + quarter, eighth, low, schedule.TargetShare(step, low)),
         ];
     }
 
@@ -207,6 +215,7 @@ public sealed class Trainer
         }
 
         total.backward();
+        _ = nn.utils.clip_grad_norm_(network.parameters(), MaxGradientNorm);
         optimizer.step();
         return (entropy.ToDouble(), output.Logits.argmax(1).eq(labels).sum().ToDouble(), share);
     }

@@ -10,7 +10,7 @@ public sealed record TrainingOptions
     public int Depth { get; init; } = 14;
 
     /// <summary>Channels of the first stage.</summary>
-    public int Width { get; init; } = 24;
+    public int Width { get; init; } = 32;
 
     /// <summary>Height and width of the input in pixels.</summary>
     public int InputSize { get; init; } = 32;
@@ -19,16 +19,19 @@ public sealed record TrainingOptions
     public GateSpan Span { get; init; } = GateSpan.Block;
 
     /// <summary>Passes over the training images, dense phase included.</summary>
-    public int Epochs { get; init; } = 26;
+    public int Epochs { get; init; } = 28;
 
     /// <summary>Epochs of the warm start, with every gate open.</summary>
-    public int DenseEpochs { get; init; } = 10;
+    public int DenseEpochs { get; init; } = 11;
 
     /// <summary>Images a step.</summary>
     public int BatchSize { get; init; } = 128;
 
     /// <summary>Peak learning rate, reached after a linear warm-up over 15 % of the steps; it falls linearly to 0 from there.</summary>
     public double LearningRate { get; init; } = 0.2;
+
+    /// <summary>Learning rate of the gates as a share of the backbone's, in (0, 1].</summary>
+    public double GateRate { get; init; } = 0.2;
 
     /// <summary>L2 penalty on the weights of the backbone's convolutions and head.</summary>
     public double WeightDecay { get; init; } = 5e-4;
@@ -37,10 +40,10 @@ public sealed record TrainingOptions
     public double LabelSmoothing { get; init; } = 0.1;
 
     /// <summary>Target of mean planned FLOPs at effort 1, as a share of the dense network's. At effort e it is e times as much.</summary>
-    public double Budget { get; init; } = 0.55;
+    public double Budget { get; init; } = 0.57;
 
     /// <summary>Lowest effort that is trained.</summary>
-    public double MinEffort { get; init; } = 0.2;
+    public double MinEffort { get; init; } = 0.25;
 
     /// <summary>Weight of the squared relative distance of FLOPs from their target.</summary>
     public double FlopsWeight { get; init; } = 4;
@@ -83,6 +86,7 @@ public sealed record TrainingOptions
         Check(DenseEpochs >= 0 && DenseEpochs < Epochs, $"dense epochs: 0 to epochs − 1, not {DenseEpochs}");
         Check(BatchSize >= 8, $"batch size: at least 8, not {BatchSize}");
         Check(LearningRate > 0 && double.IsFinite(LearningRate), $"learning rate: above 0, not {LearningRate}");
+        Check(GateRate is > 0 and <= 1, $"gate rate: (0, 1], not {GateRate}");
         Check(WeightDecay >= 0 && double.IsFinite(WeightDecay), $"weight decay: at least 0, not {WeightDecay}");
         Check(LabelSmoothing is >= 0 and < 1, $"label smoothing: [0, 1), not {LabelSmoothing}");
         Check(Budget is > 0 and <= 1, $"budget: (0, 1], not {Budget}");

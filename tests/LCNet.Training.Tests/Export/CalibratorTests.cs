@@ -1,0 +1,97 @@
+using LCNet.Bundles;
+using LCNet.Runtime;
+using LCNet.Training.Data;
+using LCNet.Training.Export;
+using LCNet.Training.Networks;
+using LCNet.Training.Tests.Synthetic;
+using TorchSharp;
+using TorchSharp.Modules;
+
+namespace LCNet.Training.Tests.Export;
+
+public class CalibratorTests
+{
+    private static readonly double[] Efforts = [0.25, 0.5, 1];
+
+    [Theory]
+    [InlineData(BlockKind.Basic, GateSpan.Block)]
+    [InlineData(BlockKind.Bottleneck, GateSpan.Stage)]
+    public void Measure_CostRisesWithEffort_EqualsARecountThroughTheRuntime(BlockKind kind, GateSpan span)
+    {
+        using var folder = new TemporaryFolder();
+        using LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(kind, span), 21);
+        SetShifts(network, -0.5, 0.5);
+        ImageSet images = RandomImages.Make(40, network.Spec.InputSize, 22);
+        int[] indices = [.. Enumerable.Range(0, images.Count).Where(i => i % 5 != 0)];
+
+        IReadOnlyList<CalibrationPoint> points = Calibrator.Measure(network, images, indices, RandomNetwork.Normalisation, Efforts);
+
+        Assert.Equal(Efforts, points.Select(point => point.Effort));
+        Assert.True(points[0].MeanFlops < points[1].MeanFlops && points[1].MeanFlops < points[2].MeanFlops);
+        Bundle bundle = RandomNetwork.Export(network, folder.Path, calibration: points);
+        Assert.All(points, point => AssertRecount(bundle, images, indices, point));
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(0.4, -0.4)]
+    public void Measure_MoreEffortCostsNoMore_KeepsOnlyEffortOne(double atZero, double atOne)
+    {
+        using LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(BlockKind.Basic, GateSpan.Block), 23);
+        SetShifts(network, atZero, atOne);
+        ImageSet images = RandomImages.Make(30, network.Spec.InputSize, 24);
+
+        IReadOnlyList<CalibrationPoint> points =
+            Calibrator.Measure(network, images, [.. Enumerable.Range(0, images.Count)], RandomNetwork.Normalisation, Efforts);
+
+        Assert.Equal(1, Assert.Single(points).Effort);
+    }
+
+    [Fact]
+    public void DefaultEfforts_AnyBundle_AscendToOne()
+    {
+        Assert.Equal([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1], Calibrator.DefaultEfforts);
+    }
+
+    private static void AssertRecount(Bundle bundle, ImageSet images, int[] indices, CalibrationPoint point)
+    {
+        using var executor = new OnnxExecutor(bundle, ComputeDevice.Parse("cpu"));
+        using ISegmentLane lane = executor.CreateLane();
+        var dispatcher = new Dispatcher(bundle, lane);
+        var result = new InferenceResult(bundle.Manifest);
+        var flops = new List<long>();
+        int right = 0;
+        foreach (int index in indices)
+        {
+            float[] image = new float[bundle.Manifest.Input.Length];
+            LCNet.Imaging.Pixels.Normalise(images.Pixels(index), RandomNetwork.Normalisation.Mean, RandomNetwork.Normalisation.Std, image);
+            dispatcher.Run(image, point.Effort, Planner.NoCap, result);
+            flops.Add(result.Plan.Flops);
+            right += Predictions.Top(result.Logits, 1)[0].Index == images.Label(index) ? 1 : 0;
+        }
+
+        Assert.Equal(flops.Average(), point.MeanFlops, 1e-6);
+        Assert.Equal((double)right / indices.Length, point.Top1, 1e-12);
+
+        // The 95th percentile is the least value that at least 95 % of the images do not exceed.
+        long percentile = flops.Order().First(candidate => flops.Count(value => value <= candidate) >= 0.95 * flops.Count);
+        Assert.Equal(percentile, point.P95Flops);
+        Assert.True(flops.Distinct().Count() > 1);
+    }
+
+    private static void SetShifts(LcNet network, double atZero, double atOne)
+    {
+        using var noGrad = torch.no_grad();
+        foreach ((string name, Parameter parameter) in network.named_parameters())
+        {
+            if (name.EndsWith("._shiftAtZero", StringComparison.Ordinal))
+            {
+                parameter.fill_(atZero);
+            }
+            else if (name.EndsWith("._shiftAtOne", StringComparison.Ordinal))
+            {
+                parameter.fill_(atOne);
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+using System.Runtime.InteropServices;
+using Google.Protobuf;
+using LCNet.Bundles;
+using LCNet.Bundles.Onnx;
+using LCNet.Training.Data;
+using LCNet.Training.Export;
+using LCNet.Training.Networks;
+using LCNet.Training.Tests.Synthetic;
+using TorchSharp;
+
+namespace LCNet.Training.Tests.Export;
+
+public class ExportVerifierTests
+{
+    // In each of six comparisons: a little over 1,000 together.
+    private const int Images = 168;
+
+    private static readonly ImageSet FewImages = RandomImages.Make(24, 16, 7);
+
+    [Theory]
+    [InlineData(BlockKind.Basic, GateSpan.Block)]
+    [InlineData(BlockKind.Basic, GateSpan.Stage)]
+    [InlineData(BlockKind.Basic, GateSpan.Model)]
+    [InlineData(BlockKind.Bottleneck, GateSpan.Block)]
+    [InlineData(BlockKind.Bottleneck, GateSpan.Stage)]
+    [InlineData(BlockKind.Bottleneck, GateSpan.Model)]
+    public void Compare_RandomNetwork_Agrees(BlockKind kind, GateSpan span)
+    {
+        using var folder = new TemporaryFolder();
+        LcNet network = RandomNetwork.Shared(kind, span);
+        Bundle bundle = RandomNetwork.Export(network, folder.Path);
+        ImageSet images = RandomImages.Make(Images + 8, network.Spec.InputSize, 100);
+        int[] indices = WellDecided(network, images);
+        AssertDecisionsVary(network, images, indices);
+
+        ExportComparison comparison = ExportVerifier.Compare(network, bundle, images, indices, RandomNetwork.Normalisation);
+
+        Assert.Equal(Images, comparison.Images);
+        Assert.InRange(comparison.SegmentError, 0, 1e-4);
+        Assert.InRange(comparison.DenseError, 0, 1e-4);
+        Assert.Equal(0, comparison.PlanDifferences);
+        Assert.True(comparison.Agrees);
+    }
+
+    [Fact]
+    public void Compare_OneNumberOfOneFileChanged_DoesNotAgree()
+    {
+        using var folder = new TemporaryFolder();
+        LcNet network = RandomNetwork.Shared(BlockKind.Basic, GateSpan.Block);
+        Bundle bundle = RandomNetwork.Export(network, folder.Path);
+        Assert.True(Compare(network, bundle, FewImages).Agrees);
+        Assert.All(
+            [
+                ("stem.onnx", "stem_conv_weight", true), ("gate_01.onnx", "layers_bias", false), ("gate_02.onnx", "channels_bias", false),
+                ("block_00.onnx", "last_bias", true), ("block_01.onnx", "first_weight", true), ("block_01.onnx", "projection_weight", true),
+                ("block_02.onnx", "last_weight", true), ("shortcut_01.onnx", "projection_weight", false), ("head.onnx", "head_weight", true),
+                ("dense.onnx", "block1_last_weight", true),
+            ],
+            ((string File, string Tensor, bool RunsOpen) change) =>
+            {
+                byte[] good = File.ReadAllBytes(bundle.PathOf(change.File));
+                ChangeFirst(bundle.PathOf(change.File), change.Tensor);
+                ExportComparison comparison = Compare(network, Bundle.Write(bundle.Folder, bundle.Manifest), FewImages);
+                File.WriteAllBytes(bundle.PathOf(change.File), good);
+
+                Assert.False(comparison.Agrees);
+                Assert.Equal(change.File != "dense.onnx", comparison.SegmentError > ExportComparison.Tolerance);
+                Assert.Equal(change.RunsOpen, comparison.DenseError > ExportComparison.Tolerance);
+                Assert.True(!change.File.StartsWith("gate", StringComparison.Ordinal) || comparison.PlanDifferences > 0);
+            });
+    }
+
+    [Fact]
+    public void Compare_BundleOfAnotherNetwork_CountsPlanDifferences()
+    {
+        using var folder = new TemporaryFolder();
+        LcNet network = RandomNetwork.Shared(BlockKind.Bottleneck, GateSpan.Stage);
+        using LcNet other = RandomNetwork.Make(network.Spec, 77);
+
+        ExportComparison comparison = Compare(network, RandomNetwork.Export(other, folder.Path), FewImages);
+
+        Assert.True(comparison.PlanDifferences > FewImages.Count, $"{comparison}");
+        Assert.True(comparison.SegmentError > ExportComparison.Tolerance, $"{comparison}");
+        Assert.False(comparison.Agrees);
+    }
+
+    private static ExportComparison Compare(LcNet network, Bundle bundle, ImageSet images) =>
+        ExportVerifier.Compare(network, bundle, images, All(images), RandomNetwork.Normalisation);
+
+    private static int[] All(ImageSet images) => [.. Enumerable.Range(0, images.Count)];
+
+    private static void ChangeFirst(string path, string tensor)
+    {
+        ModelProto model = ModelProto.Parser.ParseFrom(File.ReadAllBytes(path));
+        TensorProto constant = model.Graph.Initializer.Single(candidate => candidate.Name == tensor);
+        byte[] bytes = constant.RawData.ToByteArray();
+        MemoryMarshal.Cast<byte, float>(bytes.AsSpan())[0] += 2;
+        constant.RawData = ByteString.CopyFrom(bytes);
+        File.WriteAllBytes(path, model.ToByteArray());
+    }
+
+    // Leaves out images a hair's breadth from another decision: on which side they fall is up to the rounding of a processor.
+    private static int[] WellDecided(LcNet network, ImageSet images)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var noGrad = torch.no_grad();
+        torch.Tensor x = Read(images, All(images));
+        bool[] unchanged = [.. All(images).Select(_ => true)];
+        foreach (float effort in new[] { 1, 0.75f, 0.5f, 0.25f })
+        {
+            torch.Tensor efforts = torch.full(images.Count, 1, effort);
+            LcNetOutput output = network.Forward(x, efforts);
+            LcNetOutput beside = network.Forward(x * 1.00002, efforts);
+            for (int block = 0; block < output.Layers.Count; block++)
+            {
+                bool[] same = ((output.Layers[block] > 0) == (beside.Layers[block] > 0)).data<bool>().ToArray();
+                bool[] kept = ((output.Channels[block] > 0) == (beside.Channels[block] > 0)).all(1).data<bool>().ToArray();
+                unchanged = [.. unchanged.Zip(same, kept).Select(triple => triple.First && triple.Second && triple.Third)];
+            }
+        }
+
+        return [.. All(images).Where(i => unchanged[i]).Take(Images)];
+    }
+
+    // The comparison is worth something only where every block is run, scaled and skipped, and channels come and go.
+    private static void AssertDecisionsVary(LcNet network, ImageSet images, int[] indices)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var noGrad = torch.no_grad();
+        torch.Tensor efforts = torch.tensor([.. indices.Select((_, i) => 1 - (0.25f * (i % 4)))], indices.Length, 1);
+        LcNetOutput output = network.Forward(Read(images, indices), efforts);
+        for (int block = 0; block < output.Layers.Count; block++)
+        {
+            float[] layers = output.Layers[block].data<float>().ToArray();
+            Assert.InRange(layers.Count(salience => salience == 0), 1, indices.Length - 1);
+            Assert.Contains(layers, salience => salience is > 0 and < 1);
+            float[] channels = output.Channels[block].contiguous().data<float>().ToArray();
+            Assert.Contains(channels, salience => salience == 0);
+            Assert.Contains(channels, salience => salience is > 0 and < 1);
+            Assert.Contains(channels, salience => salience == 1);
+        }
+
+        Assert.Contains(output.Layers, layer => (layer == 1).any().ToBoolean());
+    }
+
+    private static torch.Tensor Read(ImageSet images, int[] indices) =>
+        new BatchReader(images, RandomNetwork.Normalisation).Read(indices, Augmentation.None, new Random(1)).Images;
+}

@@ -1,0 +1,102 @@
+using LCNet.Training.Data;
+using LCNet.Training.Networks;
+using LCNet.Training.Tests.Synthetic;
+using TorchSharp;
+
+namespace LCNet.Training.Tests.Networks;
+
+public class LcNetTests
+{
+    [Theory]
+    [InlineData(BlockKind.Basic, GateSpan.Block)]
+    [InlineData(BlockKind.Bottleneck, GateSpan.Stage)]
+    public void Forward_GatedBatch_PricesEachImageByItsOwnDecisions(BlockKind kind, GateSpan span)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var noGrad = torch.no_grad();
+        LcNet network = RandomNetwork.Shared(kind, span);
+        torch.manual_seed(7);
+        LcNetOutput output = network.Forward(Read(network, 30), torch.rand(30, 1));
+
+        Assert.Equal(network.Cost.Blocks.Count, output.Layers.Count);
+        float[] share = output.FlopsShare!.data<float>().ToArray();
+        for (int image = 0; image < share.Length; image++)
+        {
+            double flops = network.Cost.Cheapest;
+            for (int block = 0; block < output.Layers.Count; block++)
+            {
+                int kept = (output.Channels[block][image] > 0).sum().ToInt32();
+                bool runs = output.Layers[block][image].ToSingle() > 0;
+                flops += runs ? network.Cost.Blocks[block].At(kept) - network.Cost.Blocks[block].Shortcut : 0;
+            }
+
+            Assert.Equal(flops / network.Cost.Dense, share[image], 1e-5);
+        }
+
+        Assert.True(share.Distinct().Count() > 15, string.Join(' ', share));
+    }
+
+    [Fact]
+    public void Forward_NoEffort_IsTheDenseNetwork()
+    {
+        using var scope = torch.NewDisposeScope();
+        using var noGrad = torch.no_grad();
+        LcNet network = RandomNetwork.Shared(BlockKind.Basic, GateSpan.Block);
+        torch.Tensor images = Read(network, 4);
+        LcNetOutput dense = network.Forward(images, null);
+        Assert.Empty(dense.Layers);
+        Assert.Empty(dense.Channels);
+        Assert.Null(dense.FlopsShare);
+        Assert.NotEqual(network.Forward(images, torch.ones(4, 1)).Logits.data<float>().ToArray(), dense.Logits.data<float>().ToArray());
+    }
+
+    [Fact]
+    public void Forward_OneImage_DoesNotDependOnTheOthersOfItsBatch()
+    {
+        using var scope = torch.NewDisposeScope();
+        using var noGrad = torch.no_grad();
+        LcNet network = RandomNetwork.Shared(BlockKind.Bottleneck, GateSpan.Model);
+        torch.Tensor images = Read(network, 6);
+        torch.Tensor together = network.Forward(images, torch.full(6, 1, 0.5)).Logits;
+        for (int i = 0; i < 6; i++)
+        {
+            float[] alone = network.Forward(images.narrow(0, i, 1), torch.full(1, 1, 0.5)).Logits.data<float>().ToArray();
+            Assert.All(alone.Zip(together[i].data<float>().ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(7)]
+    public void Backward_FewerChannelsThanAVectorRegister_EqualsFiniteDifferences(int width)
+    {
+        // Narrow networks once corrupted memory here: oneDNN's gradient of a strided 1×1 convolution.
+        using var scope = torch.NewDisposeScope();
+        torch.manual_seed(width);
+        using var network = new LcNet(new ResNetSpec { BlocksPerStage = [1, 1, 1], Width = width, Classes = 3, InputSize = 8 });
+        torch.Tensor images = Read(network, 32);
+        for (int step = 0; step < 5; step++)
+        {
+            network.zero_grad();
+            Loss(network, images).backward();
+        }
+
+        TorchSharp.Modules.Parameter weight = network.get_parameter("_blocks.1._projection._conv.weight")!;
+        double slope = weight.grad!.flatten()[0].ToDouble();
+        const double Step = 1e-2;
+        using var noGrad = torch.no_grad();
+        weight.flatten()[0].add_(Step);
+        double above = Loss(network, images).ToDouble();
+        weight.flatten()[0].sub_(2 * Step);
+        double below = Loss(network, images).ToDouble();
+        Assert.Equal((above - below) / (2 * Step), slope, 0.02 * Math.Max(1, Math.Abs(slope)));
+    }
+
+    private static torch.Tensor Loss(LcNet network, torch.Tensor images) => network.Forward(images, null).Logits.square().mean();
+
+    private static torch.Tensor Read(LcNet network, int count) =>
+        new BatchReader(RandomImages.Make(count, network.Spec.InputSize, 44), RandomNetwork.Normalisation)
+            .Read([.. Enumerable.Range(0, count)], Augmentation.None, new Random(1)).Images;
+}

@@ -1,0 +1,222 @@
+using LCNet.Training.Data;
+using LCNet.Training.Networks;
+using LCNet.Training.Recipe;
+using LCNet.Training.Tests.Synthetic;
+
+namespace LCNet.Training.Tests.Recipe;
+
+public class TrainerTests
+{
+    private const int StepsPerEpoch = 6;
+
+    private static readonly ImageSet Images = RandomImages.Stripes(120, 8, 1);
+
+    private static readonly TrainingOptions Recipe = new()
+    {
+        Depth = 8,
+        Width = 8,
+        InputSize = 8,
+        Epochs = 3,
+        DenseEpochs = 1,
+        BatchSize = 16,
+        LearningRate = 0.1,
+        ValidationFraction = 0.2,
+        Augmentation = new Augmentation { CropPadding = 1, EraseProbability = 0.3 },
+    };
+
+    private static readonly Lazy<byte[]> Uninterrupted = new(() => Train(Recipe));
+
+    [Fact]
+    public void Run_SameSeed_GivesBitIdenticalWeights() => Assert.Equal(Uninterrupted.Value, Train(Recipe));
+
+    [Fact]
+    public void Run_AnotherSeed_GivesOtherWeights()
+    {
+        byte[] other = Train(Recipe with { Seed = 2 });
+        Assert.Equal(Uninterrupted.Value.Length, other.Length);
+        Assert.NotEqual(Uninterrupted.Value, other);
+    }
+
+    [Theory]
+    [InlineData(4, 0)]
+    [InlineData(6, 1)]
+    [InlineData(9, 1)]
+    [InlineData(12, 2)]
+    [InlineData(17, 2)]
+    public void Run_CancelledAndResumed_GivesBitIdenticalWeights(int cancelledAt, int epochsDone)
+    {
+        using var folder = new TemporaryFolder();
+        RunUntil(cancelledAt, folder.Path, resume: false);
+
+        // What a writer that was killed leaves behind.
+        File.WriteAllText(folder.At("checkpoint.zip.partial"), "half a file");
+
+        var epochs = new List<int>();
+        using LcNet network = new Trainer(Images, Recipe, folder.Path)
+            .Run(true, progress => epochs.Add(progress.Epoch), null, TestContext.Current.CancellationToken);
+
+        Assert.Equal((3 - epochsDone) * StepsPerEpoch, epochs.Count);
+        Assert.Equal(epochsDone + 1, epochs[0]);
+        Assert.Equal(Uninterrupted.Value, Weights(network));
+    }
+
+    [Fact]
+    public void Run_CancelledAgainAndAgain_GivesBitIdenticalWeights()
+    {
+        using var folder = new TemporaryFolder();
+        RunUntil(8, folder.Path, resume: true);
+        RunUntil(3, folder.Path, resume: true);
+        RunUntil(7, folder.Path, resume: true);
+        Assert.Equal(2, Checkpoint.ReadInfo(folder.At("checkpoint.zip")).Epochs);
+        using LcNet network = new Trainer(Images, Recipe, folder.Path).Run(true, null, null, TestContext.Current.CancellationToken);
+        Assert.Equal(Uninterrupted.Value, Weights(network));
+    }
+
+    [Fact]
+    public void Run_FinishedAndResumed_TakesNoStep()
+    {
+        using var folder = new TemporaryFolder();
+        Train(Recipe, folder.Path);
+        int steps = 0;
+        using LcNet network = new Trainer(Images, Recipe, folder.Path).Run(true, _ => steps++, null, TestContext.Current.CancellationToken);
+        Assert.Equal(0, steps);
+        Assert.Equal(Uninterrupted.Value, Weights(network));
+    }
+
+    [Fact]
+    public void Run_NotResumed_BeginsAnew()
+    {
+        using var folder = new TemporaryFolder();
+        RunUntil(StepsPerEpoch, folder.Path, resume: false);
+        var seen = new List<TrainingProgress>();
+        var evaluations = new List<(int Epoch, Evaluation Evaluation)>();
+        using LcNet network = new Trainer(Images, Recipe, folder.Path)
+            .Run(false, seen.Add, (epoch, evaluation) => evaluations.Add((epoch, evaluation)), TestContext.Current.CancellationToken);
+
+        Assert.Equal(3 * StepsPerEpoch, seen.Count);
+        Assert.All(seen.Index(), step => Assert.Equal(
+            (1 + (step.Index / StepsPerEpoch), 3, 1 + (step.Index % StepsPerEpoch), StepsPerEpoch),
+            (step.Item.Epoch, step.Item.Epochs, step.Item.Step, step.Item.Steps)));
+        Assert.All(seen, step => Assert.Equal(step.Epoch == 1, step.FlopsShare == 1));
+        Assert.Equal([1, 2, 3], evaluations.Select(done => done.Epoch));
+        Assert.Equal([1, 1, 1], evaluations[0].Evaluation.RunRates);
+        Assert.Equal(1, evaluations[0].Evaluation.FlopsShare);
+        Assert.NotEqual(1, evaluations[2].Evaluation.FlopsShare);
+        Assert.Equal(Uninterrupted.Value, Weights(network));
+    }
+
+    [Fact]
+    public void Run_ResumedWithAnotherRecipe_IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        RunUntil(StepsPerEpoch, folder.Path, resume: false);
+        TrainingOptions[] others =
+        [
+            Recipe with { Seed = 2 }, Recipe with { Epochs = 4 }, Recipe with { Width = 16 }, Recipe with { LearningRate = 0.1001 },
+            Recipe with { Augmentation = Recipe.Augmentation with { Flip = false } },
+        ];
+        Assert.All(others, other => AssertRefused(Images, other, folder, "another recipe"));
+        byte[] brighter = [.. Enumerable.Range(0, Images.Count).SelectMany(i => Images.Pixels(i).ToArray()).Select(value => (byte)(value + 20))];
+        int[] labels = [.. Enumerable.Range(0, Images.Count).Select(Images.Label)];
+        AssertRefused(new ImageSet(brighter, labels, 8, Images.Classes), Recipe, folder, "other images");
+        AssertRefused(new ImageSet(brighter, labels, 8, ["x", "y", "z"]), Recipe, folder, "other images");
+    }
+
+    [Fact]
+    public void New_RecipeOutOfRange_NamesEveryProblem()
+    {
+        using var folder = new TemporaryFolder();
+        ArgumentException exception = Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe with { Depth = 9, Budget = 2 }, folder.Path));
+        Assert.Contains("depth", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("budget", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void New_ImagesThatDoNotFitTheRecipe_AreRefused()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe with { InputSize = 16 }, folder.Path));
+        Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe with { BatchSize = 97 }, folder.Path));
+        _ = new Trainer(Images, Recipe with { BatchSize = 96 }, folder.Path);
+    }
+
+    [Fact]
+    public void Evaluate_RandomNetwork_EqualsARecountImageByImage()
+    {
+        LcNet network = RandomNetwork.Shared(BlockKind.Basic, GateSpan.Block);
+        ImageSet images = RandomImages.Make(40, network.Spec.InputSize, 32);
+        int[] indices = [.. Enumerable.Range(0, 40).Where(i => i % 3 != 1)];
+        Evaluation actual = Trainer.Evaluate(network, images, indices, RandomNetwork.Normalisation, 0.6);
+
+        using var noGrad = TorchSharp.torch.no_grad();
+        var reader = new BatchReader(images, RandomNetwork.Normalisation);
+        int right = 0;
+        long flops = 0;
+        int[] runs = new int[network.Cost.Blocks.Count];
+        foreach (int index in indices)
+        {
+            LcNetOutput output = network.Forward(reader.Read([index], Augmentation.None, new Random(1)).Images, TorchSharp.torch.full(1, 1, 0.6));
+            float[] logits = output.Logits.data<float>().ToArray();
+            right += Array.IndexOf(logits, logits.Max()) == images.Label(index) ? 1 : 0;
+            flops += network.Cost.Cheapest;
+            for (int block = 0; block < runs.Length; block++)
+            {
+                int kept = output.Channels[block].contiguous().data<float>().Count(salience => salience > 0);
+                if (output.Layers[block].item<float>() > 0)
+                {
+                    runs[block]++;
+                    flops += network.Cost.Blocks[block].PerChannel * kept;
+                }
+            }
+        }
+
+        Assert.Equal((double)right / indices.Length, actual.Accuracy, 1e-12);
+        Assert.Equal((double)flops / network.Cost.Dense / indices.Length, actual.FlopsShare, 1e-5);
+        Assert.Equal(runs.Select(run => (double)run / indices.Length), actual.RunRates);
+    }
+
+    private static void AssertRefused(ImageSet images, TrainingOptions recipe, TemporaryFolder folder, string reason)
+    {
+        InvalidDataException exception = Assert.Throws<InvalidDataException>(() =>
+            new Trainer(images, recipe, folder.Path).Run(true, null, null, CancellationToken.None));
+        Assert.StartsWith(folder.At("checkpoint.zip") + ":", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, exception.Message, StringComparison.Ordinal);
+    }
+
+    private static void RunUntil(int steps, string folder, bool resume)
+    {
+        using var cancellation = new CancellationTokenSource();
+        int done = 0;
+        void Count(TrainingProgress progress)
+        {
+            if (++done == steps)
+            {
+                cancellation.Cancel();
+            }
+        }
+
+        Assert.Throws<OperationCanceledException>(() => new Trainer(Images, Recipe, folder).Run(resume, Count, null, cancellation.Token));
+        Assert.Equal(steps, done);
+    }
+
+    private static byte[] Train(TrainingOptions recipe)
+    {
+        using var folder = new TemporaryFolder();
+        return Train(recipe, folder.Path);
+    }
+
+    private static byte[] Train(TrainingOptions recipe, string folder)
+    {
+        using LcNet network = new Trainer(Images, recipe, folder).Run(false, null, null, CancellationToken.None);
+        return Weights(network);
+    }
+
+    private static byte[] Weights(LcNet network)
+    {
+        using var memory = new MemoryStream();
+        using var writer = new BinaryWriter(memory);
+        network.save(writer);
+        writer.Flush();
+        return memory.ToArray();
+    }
+}
