@@ -1,0 +1,40 @@
+using LCNet.Bundles;
+using LCNet.Runtime.Tests.Synthetic;
+
+namespace LCNet.Runtime.Tests.Engine;
+
+public class AllocationTests
+{
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(0.3, 1)]
+    [InlineData(1, 0.4)]
+    public void Run_WarmDispatcher_AllocatesNothing(double effort, double capShare)
+    {
+        using var folder = new TemporaryFolder();
+        Bundle bundle = TestBundles.Basic(folder);
+        using var executor = new OnnxExecutor(bundle, ComputeDevice.Parse("cpu"));
+        using ISegmentLane lane = executor.CreateLane();
+        var dispatcher = new Dispatcher(bundle, lane);
+        var result = new InferenceResult(bundle.Manifest);
+        long cap = capShare < 1 ? bundle.Flops.Minimum + (long)(capShare * (bundle.Flops.Dense - bundle.Flops.Minimum)) : Planner.NoCap;
+        float[][] images = TestBundles.Images(bundle, 4, 3);
+        long executed = 0;
+        void RunAll()
+        {
+            executed = 0;
+            foreach (float[] image in images)
+            {
+                dispatcher.Run(image, effort, cap, result);
+                executed += result.ExecutedFlops;
+            }
+        }
+
+        RunAll();
+        RunAll();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        RunAll();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.True(executed > images.Length * bundle.Flops.Minimum);
+    }
+}

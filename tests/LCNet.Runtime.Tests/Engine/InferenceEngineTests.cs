@@ -1,0 +1,233 @@
+using LCNet.Bundles;
+using LCNet.Runtime.Tests.Synthetic;
+
+namespace LCNet.Runtime.Tests.Engine;
+
+public sealed class InferenceEngineTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly Bundle _bundle;
+    private readonly float[][] _images;
+
+    public InferenceEngineTests()
+    {
+        _bundle = TestBundles.Basic(_folder);
+        _images = TestBundles.Images(_bundle, 40, 1);
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task RunAsync_AnyImage_EqualsTheDispatcher()
+    {
+        using InferenceEngine engine = Load();
+        InferenceResult result = engine.CreateResult();
+        foreach ((int i, InferenceResult expected) in Expected().Index())
+        {
+            await engine.RunAsync(_images[i], Effort(i), Planner.NoCap, result, Cancellation);
+            AssertSame(expected, result);
+            Assert.True(result.ExecuteTime > TimeSpan.Zero && result.QueueTime >= TimeSpan.Zero);
+        }
+    }
+
+    [Fact]
+    public async Task RunAsync_ManyAtOnce_GiveEachItsOwnResult()
+    {
+        using InferenceEngine engine = Load(workers: 3);
+        List<InferenceResult> expected = Expected();
+        await Parallel.ForAsync(0, 400, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Cancellation }, async (i, cancellation) =>
+        {
+            InferenceResult result = engine.CreateResult();
+            await engine.RunAsync(_images[i % _images.Length], Effort(i % _images.Length), Planner.NoCap, result, cancellation);
+            AssertSame(expected[i % _images.Length], result);
+        });
+    }
+
+    [Fact]
+    public async Task RunAsync_AnyCap_IsKept()
+    {
+        using InferenceEngine engine = Load();
+        InferenceResult result = engine.CreateResult();
+        var random = new Random(3);
+        int bound = 0;
+        foreach ((int i, InferenceResult free) in Expected().Index())
+        {
+            long cap = random.NextInt64(_bundle.Flops.Minimum, _bundle.Flops.Dense + _bundle.Flops.Gates);
+            await engine.RunAsync(_images[i], Effort(i), cap, result, Cancellation);
+            Assert.InRange(result.Plan.Flops, _bundle.Flops.Minimum, cap);
+            Assert.Equal(result.Plan.Flops, result.ExecutedFlops);
+            bound += free.Plan.Flops > cap ? 1 : 0;
+        }
+
+        Assert.InRange(bound, 5, _images.Length - 5);
+        await engine.RunAsync(_images[0], 1, _bundle.Flops.Minimum, result, Cancellation);
+        Assert.Equal(_bundle.Flops.Minimum, result.ExecutedFlops);
+    }
+
+    [Fact]
+    public async Task RunAsync_ArgumentOutOfRange_IsRefused()
+    {
+        using InferenceEngine engine = Load();
+        InferenceResult result = engine.CreateResult();
+        async Task Refused<T>(int length, double effort, long cap)
+            where T : ArgumentException =>
+            await Assert.ThrowsAsync<T>(async () => await engine.RunAsync(new float[length], effort, cap, result, Cancellation));
+
+        int good = _bundle.Manifest.Input.Length;
+        await Refused<ArgumentException>(good - 1, 1, Planner.NoCap);
+        await Refused<ArgumentException>(good + 1, 1, Planner.NoCap);
+        await Refused<ArgumentException>(0, 1, Planner.NoCap);
+        foreach (double effort in new[] { 0, -0.5, 1.0001, double.NaN, double.PositiveInfinity })
+        {
+            await Refused<ArgumentOutOfRangeException>(good, effort, Planner.NoCap);
+        }
+
+        await Refused<ArgumentOutOfRangeException>(good, 1, _bundle.Flops.Minimum - 1);
+        await Refused<ArgumentOutOfRangeException>(good, 1, -1);
+        await Assert.ThrowsAsync<ArgumentNullException>(async () => await engine.RunAsync(new float[good], 1, Planner.NoCap, null!, Cancellation));
+        await engine.RunAsync(new float[good], double.Epsilon, _bundle.Flops.Minimum, result, Cancellation);
+    }
+
+    [Fact]
+    public async Task RunAsync_QueueFull_RefusesOneMoreAndRunsTheWaitingInOrder()
+    {
+        using InferenceEngine engine = Load(workers: 1, queue: 2);
+        var order = new List<int>();
+        using GatedImage held = Hold(engine, out Task holding);
+
+        async Task Wait(int number)
+        {
+            InferenceResult result = engine.CreateResult();
+            await engine.RunAsync(_images[number], 1, Planner.NoCap, result, Cancellation);
+            lock (order)
+            {
+                order.Add(number);
+            }
+        }
+
+        Task first = Wait(1);
+        Task second = Wait(2);
+        QueueFullException exception = await Assert.ThrowsAsync<QueueFullException>(() => Wait(3));
+        Assert.Contains("2 images", exception.Message, StringComparison.Ordinal);
+        Assert.False(first.IsCompleted || second.IsCompleted);
+
+        held.Open();
+        await Task.WhenAll(holding, first, second);
+        Assert.Equal([1, 2], order);
+        await Wait(4);
+    }
+
+    [Fact]
+    public async Task RunAsync_NoQueue_RefusesWhileEveryWorkerIsBusy()
+    {
+        using InferenceEngine engine = Load(workers: 1, queue: 0);
+        InferenceResult result = engine.CreateResult();
+        using GatedImage held = Hold(engine, out Task holding);
+        await Assert.ThrowsAsync<QueueFullException>(async () => await engine.RunAsync(_images[0], 1, Planner.NoCap, result, Cancellation));
+        held.Open();
+        await holding;
+        await engine.RunAsync(_images[0], 1, Planner.NoCap, result, Cancellation);
+    }
+
+    [Fact]
+    public async Task RunAsync_CancelledWhileWaiting_GivesItsPlaceUp()
+    {
+        using InferenceEngine engine = Load(workers: 1, queue: 1);
+        using GatedImage held = Hold(engine, out Task holding);
+        using var cancellation = new CancellationTokenSource();
+        InferenceResult untouched = engine.CreateResult();
+        Task waiting = engine.RunAsync(_images[0], 1, Planner.NoCap, untouched, cancellation.Token).AsTask();
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.Equal(0, untouched.ExecutedFlops);
+
+        Task next = engine.RunAsync(_images[1], 1, Planner.NoCap, engine.CreateResult(), Cancellation).AsTask();
+        held.Open();
+        await Task.WhenAll(holding, next);
+    }
+
+    [Fact]
+    public async Task RunAsync_AlreadyCancelled_DoesNotRun()
+    {
+        using InferenceEngine engine = Load();
+        InferenceResult result = engine.CreateResult();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await engine.RunAsync(_images[0], 1, Planner.NoCap, result, new CancellationToken(true)));
+        Assert.Equal(0, result.ExecutedFlops);
+    }
+
+    [Fact]
+    public async Task RunAsync_ImageThatCannotBeRead_GivesTheWorkerBack()
+    {
+        using InferenceEngine engine = Load(workers: 1, queue: 0);
+        using var broken = new GatedImage(_images[0]) { Failure = new IOException("gone") };
+        broken.Open();
+        InferenceResult result = engine.CreateResult();
+        await Assert.ThrowsAsync<IOException>(async () => await engine.RunAsync(broken.Memory, 1, Planner.NoCap, result, Cancellation));
+        await engine.RunAsync(_images[0], 1, Planner.NoCap, result, Cancellation);
+    }
+
+    [Fact]
+    public void Load_OptionOutOfRange_IsRefused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => InferenceEngine.Load(_bundle, new EngineOptions { Workers = -1 }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => InferenceEngine.Load(_bundle, new EngineOptions { MaxQueue = -1 }));
+        Assert.Throws<DeviceException>(() => InferenceEngine.Load(_bundle, new EngineOptions { Device = "tpu" }));
+    }
+
+    [Fact]
+    public void Load_SegmentsThatDoNotFitTheManifest_IsRefused()
+    {
+        File.Copy(_bundle.PathOf("block_04.onnx"), _bundle.PathOf("block_00.onnx"), overwrite: true);
+        Bundle bad = Bundle.Write(_bundle.Folder, _bundle.Manifest);
+        BundleException exception = Assert.Throws<BundleException>(() => InferenceEngine.Load(bad, new EngineOptions { Workers = 2 }));
+        Assert.DoesNotContain('\n', exception.Message);
+        Assert.StartsWith("a segment does not run: ", Assert.Single(exception.Problems), StringComparison.Ordinal);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private static double Effort(int image) => 1 - (0.02 * image);
+
+    private static void AssertSame(InferenceResult expected, InferenceResult actual)
+    {
+        Assert.Equal(expected.Logits, actual.Logits);
+        Assert.Equal(expected.Effort, actual.Effort);
+        Assert.Equal((expected.Plan.Flops, expected.ExecutedFlops), (actual.Plan.Flops, actual.ExecutedFlops));
+        for (int block = 0; block < expected.Plan.Blocks; block++)
+        {
+            Assert.Equal(expected.Plan.LayerScale(block), actual.Plan.LayerScale(block));
+            Assert.Equal(expected.Plan.Kept(block), actual.Plan.Kept(block));
+            Assert.Equal(expected.Plan.ChannelScales(block), actual.Plan.ChannelScales(block));
+        }
+    }
+
+    private InferenceEngine Load(int workers = 1, int queue = 1024) => InferenceEngine.Load(_bundle, new EngineOptions { Workers = workers, MaxQueue = queue });
+
+    // Takes the engine's one worker until the image is opened.
+    private GatedImage Hold(InferenceEngine engine, out Task holding)
+    {
+        var image = new GatedImage(_images[0]);
+        holding = Task.Factory.StartNew(
+            () => engine.RunAsync(image.Memory, 1, Planner.NoCap, engine.CreateResult(), CancellationToken.None).AsTask(),
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default).Unwrap();
+        image.Asked.Wait(Cancellation);
+        return image;
+    }
+
+    private List<InferenceResult> Expected()
+    {
+        using var executor = new OnnxExecutor(_bundle, ComputeDevice.Parse("cpu"));
+        using ISegmentLane lane = executor.CreateLane();
+        var dispatcher = new Dispatcher(_bundle, lane);
+        var results = new List<InferenceResult>();
+        foreach ((int i, float[] image) in _images.Index())
+        {
+            results.Add(new InferenceResult(_bundle.Manifest));
+            dispatcher.Run(image, Effort(i), Planner.NoCap, results[i]);
+        }
+
+        return results;
+    }
+}
