@@ -1,5 +1,3 @@
-using LCNet.V1;
-
 namespace LCNet.Server;
 
 /// <summary>Adds the service <c>lcnet.v1.Classifier</c> and server reflection.</summary>
@@ -23,7 +21,7 @@ internal static class ClassificationExtensions
     /// <summary>Maps the service and server reflection.</summary>
     public static void MapClassification(this WebApplication app)
     {
-        app.UseUnreadableRequests(Classifier.Descriptor.FullName);
+        app.UseCallFailures();
         app.MapGrpcService<ClassifierService>();
         app.MapGrpcReflectionService();
     }

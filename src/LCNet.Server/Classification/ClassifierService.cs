@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Grpc.Core;
 using LCNet.V1;
 
@@ -10,7 +11,9 @@ internal sealed class ClassifierService(Serving serving, ImageReader images, Ser
     {
         ServedModel model = serving.Models.Find(request.Model, request.Version);
         ClassifySettings settings = ClassifyRules.Check(request, model, options.DefaultEffort);
-        ClassifyBuffers buffers = model.Buffers.Get();
+        long queued = Stopwatch.GetTimestamp();
+        ClassifyBuffers buffers = await model.Buffers.RentAsync(context.CancellationToken).ConfigureAwait(false);
+        TimeSpan waited = Stopwatch.GetElapsedTime(queued);
         try
         {
             if (request.InputCase == ClassifyRequest.InputOneofCase.Tensor)
@@ -23,7 +26,8 @@ internal sealed class ClassifierService(Serving serving, ImageReader images, Ser
             }
 
             await model.Engine.RunAsync(buffers.Input, settings.Effort, settings.Cap, buffers.Result, context.CancellationToken).ConfigureAwait(false);
-            return ClassifyReply.From(request.Id, model, settings.TopK, buffers.Result);
+            ClassifyRules.CheckOutput(request, buffers.Result.Logits);
+            return ClassifyReply.From(request.Id, model, settings.TopK, waited, buffers.Result);
         }
         finally
         {

@@ -1,5 +1,4 @@
 using LCNet.Runtime;
-using Microsoft.Extensions.ObjectPool;
 
 namespace LCNet.Server;
 
@@ -14,12 +13,4 @@ internal sealed class ClassifyBuffers(InferenceEngine engine)
 
     /// <summary>What the network gives.</summary>
     public InferenceResult Result { get; } = engine.CreateResult();
-}
-
-/// <summary>Makes the buffers of one model; nothing needs clearing, as everything is overwritten before it is read.</summary>
-internal sealed class ClassifyBuffersPolicy(InferenceEngine engine) : PooledObjectPolicy<ClassifyBuffers>
-{
-    public override ClassifyBuffers Create() => new(engine);
-
-    public override bool Return(ClassifyBuffers obj) => true;
 }

@@ -8,14 +8,19 @@ namespace LCNet.Server;
 internal static class ClassifyReply
 {
     /// <summary>Makes the reply. Nothing of the result is kept.</summary>
-    public static ClassifyResponse From(string id, ServedModel model, int topK, InferenceResult result)
+    /// <param name="id">The request's.</param>
+    /// <param name="model">That ran.</param>
+    /// <param name="topK">How many predictions to return.</param>
+    /// <param name="waited">Before the engine had the image.</param>
+    /// <param name="result">From the engine.</param>
+    public static ClassifyResponse From(string id, ServedModel model, int topK, TimeSpan waited, InferenceResult result)
     {
         var reply = new ClassifyResponse
         {
             Id = id,
             Model = model.Description.Name,
             Version = model.Description.Version,
-            Compute = Cost(model.Engine, result),
+            Compute = Cost(model.Engine, waited, result),
         };
         foreach ((int index, float probability) in Predictions.Top(result.Logits, topK))
         {
@@ -25,7 +30,7 @@ internal static class ClassifyReply
         return reply;
     }
 
-    private static Compute Cost(InferenceEngine engine, InferenceResult result)
+    private static Compute Cost(InferenceEngine engine, TimeSpan waited, InferenceResult result)
     {
         ImagePlan plan = result.Plan;
         var compute = new Compute
@@ -35,7 +40,7 @@ internal static class ClassifyReply
             ExecutedFlops = result.ExecutedFlops,
             GateFlops = engine.Bundle.Flops.Gates,
             Effort = result.Effort,
-            QueueUs = (long)result.QueueTime.TotalMicroseconds,
+            QueueUs = (long)(waited + result.QueueTime).TotalMicroseconds,
             ExecuteUs = (long)result.ExecuteTime.TotalMicroseconds,
             BatchSize = 1,
             Device = engine.Device,

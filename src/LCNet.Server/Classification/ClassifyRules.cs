@@ -38,6 +38,22 @@ internal static class ClassifyRules
             : new ClassifySettings(request.HasEffort ? request.Effort : defaultEffort, Planner.NoCap, topK);
     }
 
+    /// <summary>Checks what the network made of a request.</summary>
+    /// <exception cref="RpcException">INVALID_ARGUMENT: the tensor's values are so large that the network overflows.</exception>
+    /// <exception cref="ArithmeticException">It does so on an image, whose values are bounded: the model is at fault.</exception>
+    public static void CheckOutput(ClassifyRequest request, ReadOnlySpan<float> logits)
+    {
+        foreach (float logit in logits)
+        {
+            if (!float.IsFinite(logit))
+            {
+                throw request.InputCase == ClassifyRequest.InputOneofCase.Tensor
+                    ? Refusals.InvalidArgument($"tensor.values: are so large that the network's output is beyond float32, {float.MaxValue}")
+                    : new ArithmeticException($"A logit is {logit}.");
+            }
+        }
+    }
+
     private static void CheckId(string id, List<string> problems)
     {
         // A character outside the basic plane takes two chars.

@@ -1,6 +1,5 @@
 using LCNet.Bundles;
 using LCNet.Imaging;
-using LCNet.Runtime;
 
 namespace LCNet.Server;
 
@@ -12,7 +11,6 @@ internal sealed class ImageReader(ServerOptions options) : IDisposable
 {
     private readonly SemaphoreSlim _free = new(Environment.ProcessorCount);
     private readonly ImageLimits _limits = options.ImageLimits;
-    private int _waiting;
 
     /// <summary>Decodes, resizes and normalises an image into <see cref="ClassifyBuffers.Input"/>.</summary>
     /// <param name="encoded">The file's bytes.</param>
@@ -20,11 +18,10 @@ internal sealed class ImageReader(ServerOptions options) : IDisposable
     /// <param name="buffers">Of the same network.</param>
     /// <param name="cancellation">Gives up waiting.</param>
     /// <exception cref="ImageFormatException">Not a readable image, or over a limit.</exception>
-    /// <exception cref="QueueFullException">Too many images wait already.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before it began.</exception>
     public async ValueTask ReadAsync(ReadOnlyMemory<byte> encoded, InputSpec input, ClassifyBuffers buffers, CancellationToken cancellation)
     {
-        await EnterAsync(cancellation).ConfigureAwait(false);
+        await _free.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
             ImageDecoder.Decode(encoded.Span, input.Width, input.Height, _limits, buffers.Rgb);
@@ -39,26 +36,4 @@ internal sealed class ImageReader(ServerOptions options) : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _free.Dispose();
-
-    private async ValueTask EnterAsync(CancellationToken cancellation)
-    {
-        if (_free.Wait(0, cancellation))
-        {
-            return;
-        }
-
-        try
-        {
-            if (Interlocked.Increment(ref _waiting) > options.MaxQueue)
-            {
-                throw new QueueFullException(options.MaxQueue);
-            }
-
-            await _free.WaitAsync(cancellation).ConfigureAwait(false);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _waiting);
-        }
-    }
 }

@@ -13,10 +13,11 @@ internal sealed class ModelCatalog : IDisposable
 
     /// <summary>Serves every model of a repository.</summary>
     /// <param name="repository">Owned from here on.</param>
-    public ModelCatalog(ModelRepository repository)
+    /// <param name="options">How many calls a model takes.</param>
+    public ModelCatalog(ModelRepository repository, ServerOptions options)
     {
         _repository = repository;
-        All = [.. repository.All.Select(engine => new ServedModel(engine))];
+        All = [.. repository.All.Select(engine => new ServedModel(engine, options))];
         _models = All.ToDictionary(model => model.Engine);
         _names = All.Select(model => model.Description.Name).Distinct(StringComparer.Ordinal).Count();
     }

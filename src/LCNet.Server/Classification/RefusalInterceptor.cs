@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using LCNet.Imaging;
@@ -5,38 +6,56 @@ using LCNet.Runtime;
 
 namespace LCNet.Server;
 
-/// <summary>Turns what a call throws into the status that its caller gets. Whatever is not the caller's doing is logged and told to nobody else.</summary>
-internal sealed class RefusalInterceptor(ILogger<RefusalInterceptor> logger, TimeProvider time) : Interceptor
+/// <summary>Turns what a call throws into the status that its caller gets. What is not the caller's doing is left to <see cref="CallFailures"/>.</summary>
+internal sealed class RefusalInterceptor(TimeProvider time) : Interceptor
 {
-    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
-        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation) =>
+        RunAsync(context, () => continuation(request, context));
+
+    public override Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation) =>
+        RunAsync(context, () => continuation(requestStream, context));
+
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation) =>
+        RunAsync(context, () => Valued(continuation(request, responseStream, context)));
+
+    public override Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream,
+        IServerStreamWriter<TResponse> responseStream,
+        ServerCallContext context,
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation) =>
+        RunAsync(context, () => Valued(continuation(requestStream, responseStream, context)));
+
+    private async Task<T> RunAsync<T>(ServerCallContext context, Func<Task<T>> handler)
     {
+        CallFailures.Enter(context);
         try
         {
-            return await continuation(request, context).ConfigureAwait(false);
+            return await handler().ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is not RpcException)
+        catch (Exception exception) when (Refusal(exception, context) is { } status)
         {
-            throw new RpcException(StatusOf(exception, context));
+            throw new RpcException(status);
         }
     }
 
-    private Status StatusOf(Exception exception, ServerCallContext context)
+    private static async Task<bool> Valued(Task task)
     {
-        switch (exception)
-        {
-            case ImageFormatException:
-                return new Status(StatusCode.InvalidArgument, $"encoded_image: {exception.Message}");
-            case QueueFullException:
-                return new Status(StatusCode.ResourceExhausted, exception.Message);
-            case OperationCanceledException when context.CancellationToken.IsCancellationRequested:
-                return time.GetUtcNow().UtcDateTime >= context.Deadline
-                    ? new Status(StatusCode.DeadlineExceeded, "the deadline expired before the image ran")
-                    : new Status(StatusCode.Cancelled, "the call was cancelled");
-            default:
-                Log.CallFailed(logger, context.Method, exception);
-                UnreadableRequests.Exclude(context);
-                return new Status(StatusCode.Internal, "the server failed; its log says why");
-        }
+        await task.ConfigureAwait(false);
+        return true;
     }
+
+    private Status? Refusal(Exception exception, ServerCallContext context) => exception switch
+    {
+        ImageFormatException => new Status(StatusCode.InvalidArgument, $"encoded_image: {exception.Message}"),
+        QueueFullException => new Status(StatusCode.ResourceExhausted, exception.Message),
+        InvalidProtocolBufferException => new Status(StatusCode.InvalidArgument, $"the request is not a message that {context.Method} reads"),
+        OperationCanceledException when context.CancellationToken.IsCancellationRequested =>
+            time.GetUtcNow().UtcDateTime >= context.Deadline
+                ? new Status(StatusCode.DeadlineExceeded, "the deadline expired before the image ran")
+                : new Status(StatusCode.Cancelled, "the call was cancelled"),
+        _ => null,
+    };
 }

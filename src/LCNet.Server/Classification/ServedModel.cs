@@ -2,12 +2,11 @@ using System.Globalization;
 using LCNet.Bundles;
 using LCNet.Runtime;
 using LCNet.V1;
-using Microsoft.Extensions.ObjectPool;
 
 namespace LCNet.Server;
 
 /// <summary>One version of one model, with its buffers. Thread-safe.</summary>
-internal sealed class ServedModel(InferenceEngine engine)
+internal sealed class ServedModel(InferenceEngine engine, ServerOptions options)
 {
     /// <summary>Runs it.</summary>
     public InferenceEngine Engine => engine;
@@ -22,7 +21,7 @@ internal sealed class ServedModel(InferenceEngine engine)
     public Model Description { get; } = Describe(engine.Bundle);
 
     /// <summary>Buffers for one image each.</summary>
-    public ObjectPool<ClassifyBuffers> Buffers { get; } = new DefaultObjectPoolProvider().Create(new ClassifyBuffersPolicy(engine));
+    public BufferQueue Buffers { get; } = new(engine, options.MaxUnderWay, options.MaxQueue);
 
     private static Model Describe(Bundle bundle)
     {

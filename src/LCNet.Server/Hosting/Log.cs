@@ -21,5 +21,5 @@ internal static partial class Log
     public static partial void Failed(ILogger logger, Exception exception);
 
     [LoggerMessage(EventId = 6, EventName = "CallFailed", Level = LogLevel.Error, Message = "{Method:l} failed")]
-    public static partial void CallFailed(ILogger logger, string method, Exception exception);
+    public static partial void CallFailed(ILogger logger, string method, Exception? exception);
 }

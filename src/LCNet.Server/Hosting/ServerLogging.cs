@@ -9,6 +9,7 @@ namespace LCNet.Server;
 internal static class ServerLogging
 {
     private const string Line = "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{NewLine}{Exception}";
+    private const string GrpcCallFailed = "Error when executing service method";
 
     /// <summary>Logs as the options say.</summary>
     public static IServiceCollection AddServerLogging(this IServiceCollection services, ServerOptions options) =>
@@ -29,8 +30,8 @@ internal static class ServerLogging
             .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
             .MinimumLevel.Override("Microsoft.Extensions.Diagnostics.HealthChecks", LogEventLevel.Fatal)
 
-            // Errors of our code are logged by the interceptor; what is left for gRPC to log are requests that it cannot read.
-            .MinimumLevel.Override("Grpc.AspNetCore.Server.ServerCallHandler", LogEventLevel.Fatal);
+            // Of calls that fail, CallFailures reports those that are the server's fault.
+            .Filter.ByExcluding(entry => entry.MessageTemplate.Text.StartsWith(GrpcCallFailed, StringComparison.Ordinal));
         bool json = format == LogFormat.Json || (format == LogFormat.Auto && RunsInContainer());
         return json
             ? configuration.WriteTo.Console(new RenderedCompactJsonFormatter(), standardErrorFromLevel: LogEventLevel.Fatal)

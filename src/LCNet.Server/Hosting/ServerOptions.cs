@@ -24,8 +24,8 @@ public sealed record ServerOptions
     public int Workers { get; init; }
 
     /// <summary>
-    /// Images of a model that may wait for a worker, 0 to 1,000,000 (default 1024); one more is refused with <c>RESOURCE_EXHAUSTED</c>. As many may
-    /// wait to be decoded.
+    /// Images of a model that may wait, 0 to 1,000,000 (default 1024), besides the one a processor core that may be decoded meanwhile; one more is
+    /// refused with <c>RESOURCE_EXHAUSTED</c>. An image that waits takes the memory of its request.
     /// </summary>
     public int MaxQueue { get; init; } = 1024;
 
@@ -45,13 +45,14 @@ public sealed record ServerOptions
     public int MaxImageBytes { get; init; } = ImageLimits.Default.MaxBytes;
 
     /// <summary>
-    /// Most pixels of an encoded image, 1 to 2^28 (default 2^24), checked before they are decoded; decoding takes 4 bytes a pixel on each
-    /// processor core. Beyond it: <c>INVALID_ARGUMENT</c>.
+    /// Most pixels of an encoded image, 1 to 2^28 (default 2^24), checked before they are decoded. On each processor core, decoding
+    /// takes 4 bytes a pixel, and up to 8 more for what some files need at once: a progressive JPEG's coefficients take 2 a component, an interlaced
+    /// PNG's pixels up to 8. Beyond the limit: <c>INVALID_ARGUMENT</c>.
     /// </summary>
     public long MaxImagePixels { get; init; } = ImageLimits.Default.MaxPixels;
 
     /// <summary>
-    /// Largest request in bytes, at least <see cref="MaxImageBytes"/>; a larger one is refused with <c>RESOURCE_EXHAUSTED</c> before it is read.
+    /// Largest request in bytes, at least <see cref="MaxImageBytes"/>; a larger one is refused with <c>INVALID_ARGUMENT</c> before it is read.
     /// Null (default): <see cref="MaxImageBytes"/> and 64 KiB more. A tensor takes 4 bytes a value.
     /// </summary>
     public int? MaxRequestBytes { get; init; }
@@ -61,6 +62,9 @@ public sealed record ServerOptions
 
     /// <summary>Least severe level that is logged. Default: <see cref="LogLevel.Information"/>.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    // Those that run, and those that are decoded meanwhile.
+    internal int MaxUnderWay => (Workers > 0 ? Workers : Environment.ProcessorCount) + Environment.ProcessorCount;
 
     internal int RequestLimit => MaxRequestBytes ?? MaxImageBytes + (64 * 1024);
 

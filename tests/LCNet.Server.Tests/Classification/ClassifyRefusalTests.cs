@@ -38,7 +38,7 @@ public sealed class ClassifyRefusalTests(ServerFixture fixture)
 
     [Fact]
     public async Task Classify_BodyOverTheLimit_IsRefusedUnread() =>
-        await Server.AssertRefusedAsync(Image(new byte[50_000_000]), StatusCode.ResourceExhausted, "size");
+        await Server.AssertRefusedAsync(Image(new byte[50_000_000]), StatusCode.InvalidArgument, "8454144");
 
     [Theory]
     [InlineData(float.NaN, "NaN")]
@@ -49,6 +49,21 @@ public sealed class ClassifyRefusalTests(ServerFixture fixture)
         Tensor tensor = Tensor();
         tensor.Values[17] = value;
         await Server.AssertRefusedAsync(new ClassifyRequest { Tensor = tensor }, StatusCode.InvalidArgument, "tensor.values", "17", text);
+    }
+
+    [Theory]
+    [InlineData(1e38f)]
+    [InlineData(-3e38f)]
+    [InlineData(float.MaxValue)]
+    public async Task Classify_TensorThatOverflowsTheNetwork_IsInvalid(float value)
+    {
+        Tensor tensor = Tensor();
+        for (int i = 0; i < tensor.Values.Count; i++)
+        {
+            tensor.Values[i] = value;
+        }
+
+        await Server.AssertRefusedAsync(new ClassifyRequest { Tensor = tensor }, StatusCode.InvalidArgument, "tensor.values", "E+38");
     }
 
     [Theory]

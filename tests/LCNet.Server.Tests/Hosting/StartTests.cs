@@ -30,14 +30,14 @@ public sealed class StartTests(ServerFixture fixture)
             "bundle.json");
 
     [Fact]
-    public async Task Start_SegmentsThatDoNotFitTogether_IsRefusedNamingTheFolder() =>
+    public async Task Start_SegmentsThatDoNotFitTogether_IsRefusedNamingTheFile() =>
         await AssertRefusedAsync(
             folder =>
             {
                 File.Copy(Path.Combine(folder, "block_00.onnx"), Path.Combine(folder, "block_03.onnx"), overwrite: true);
                 Bundle.Write(folder, fixture.Bundle.Manifest);
             },
-            $"{ServerFixture.Model}/3 is refused: a segment does not run");
+            $"{ServerFixture.Model}/3 is refused: block_03.onnx does not run");
 
     [Fact]
     public async Task Start_WrongSettings_AreRefusedWithOneLineEach()

@@ -20,12 +20,12 @@ internal static class TestBundle
     private static readonly Lock Torch = new();
 
     /// <summary>Writes <c>&lt;folder&gt;/&lt;model&gt;/&lt;version&gt;</c>.</summary>
-    public static Bundle Write(string folder, string model, int version, int seed, bool bottleneck = false)
+    public static Bundle Write(string folder, string model, int version, int seed, bool bottleneck = false, int side = Side)
     {
         lock (Torch)
         {
             TorchLibrary.EnsureLoaded();
-            LcNet network = Network(seed, bottleneck ? BlockKind.Bottleneck : BlockKind.Basic);
+            LcNet network = Network(seed, bottleneck ? BlockKind.Bottleneck : BlockKind.Basic, side);
             NetworkCost cost = network.Cost;
             return BundleExporter.Write(network, new BundleDescription
             {
@@ -40,11 +40,11 @@ internal static class TestBundle
         }
     }
 
-    private static LcNet Network(int seed, BlockKind kind)
+    private static LcNet Network(int seed, BlockKind kind, int side)
     {
         set_num_threads(1);
         manual_seed(seed);
-        var network = new LcNet(new ResNetSpec { Kind = kind, BlocksPerStage = [2, 2], Width = 8, Classes = Labels, InputSize = Side, Span = GateSpan.Block });
+        var network = new LcNet(new ResNetSpec { Kind = kind, BlocksPerStage = [2, 2], Width = 8, Classes = Labels, InputSize = side, Span = GateSpan.Block });
         using var noGrad = no_grad();
         foreach ((string name, Parameter parameter) in network.named_parameters())
         {

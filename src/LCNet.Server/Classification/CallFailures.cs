@@ -1,0 +1,93 @@
+using System.Globalization;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace LCNet.Server;
+
+/// <summary>
+/// Puts right the status of calls that fail outside our code. gRPC reads a message before any interceptor sees the call, and answers INTERNAL,
+/// UNKNOWN or RESOURCE_EXHAUSTED where that fails: INVALID_ARGUMENT, as it is the caller's doing. Whatever else gRPC answers UNKNOWN to is a
+/// fault of the server: it is logged, and told to nobody else.
+/// </summary>
+internal static class CallFailures
+{
+    private const string StatusHeader = "grpc-status";
+    private const string MessageHeader = "grpc-message";
+    private static readonly object Entered = new();
+    private static readonly string Unknown = Text(StatusCode.Unknown);
+    private static readonly string Internal = Text(StatusCode.Internal);
+    private static readonly string ResourceExhausted = Text(StatusCode.ResourceExhausted);
+
+    /// <summary>Puts right the status of every gRPC call.</summary>
+    public static void UseCallFailures(this WebApplication app)
+    {
+        int limit = app.Services.GetRequiredService<ServerOptions>().RequestLimit;
+        ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(CallFailures).FullName!);
+        app.Use(next => async context =>
+        {
+            await next(context).ConfigureAwait(false);
+            if (Headers(context) is not { } headers)
+            {
+                return;
+            }
+
+            if (headers[StatusHeader] == Unknown)
+            {
+                CorrectUnknown(context, headers, logger);
+            }
+            else if (!context.Items.ContainsKey(Entered))
+            {
+                CorrectUnread(headers, limit);
+            }
+        });
+    }
+
+    /// <summary>Says that a call's handler was entered: what fails from now on is no unreadable request.</summary>
+    public static void Enter(ServerCallContext context) => context.UserState[Entered] = Entered;
+
+    private static void CorrectUnknown(HttpContext context, IHeaderDictionary headers, ILogger logger)
+    {
+        Exception? exception = context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException;
+        if (context.RequestAborted.IsCancellationRequested && exception is IOException or OperationCanceledException)
+        {
+            // Nobody is left to be answered.
+            return;
+        }
+
+        // What protobuf and decompression throw.
+        if (!context.Items.ContainsKey(Entered) && exception is IOException or InvalidDataException)
+        {
+            Set(headers, StatusCode.InvalidArgument, $"the request is not a message that {context.Request.Path} reads");
+            return;
+        }
+
+        Log.CallFailed(logger, context.Request.Path, exception);
+        Set(headers, StatusCode.Internal, "the server failed; its log says why");
+    }
+
+    private static void CorrectUnread(IHeaderDictionary headers, int limit)
+    {
+        if (headers[StatusHeader] == Internal)
+        {
+            // For example that the message is incomplete; gRPC's own words say it best.
+            Set(headers, StatusCode.InvalidArgument, headers[MessageHeader].ToString());
+        }
+        else if (headers[StatusHeader] == ResourceExhausted)
+        {
+            Set(headers, StatusCode.InvalidArgument, $"the request has more than {limit} bytes, the limit of a message");
+        }
+    }
+
+    private static void Set(IHeaderDictionary headers, StatusCode status, string message)
+    {
+        headers[StatusHeader] = Text(status);
+        headers[MessageHeader] = message;
+    }
+
+    // gRPC writes the status to the trailers once the headers are sent.
+    private static IHeaderDictionary? Headers(HttpContext context) =>
+        context.Response.HasStarted ? context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers : context.Response.Headers;
+
+    private static string Text(StatusCode status) => ((int)status).ToString(CultureInfo.InvariantCulture);
+}
