@@ -57,6 +57,16 @@ public sealed record BundleManifest
 
     /// <summary>SHA-256 of every file of the bundle but this one, by file name, as lower-case hexadecimal.</summary>
     public required IReadOnlyDictionary<string, string> Files { get; init; }
+
+    /// <summary>The blocks that a span decides, in order.</summary>
+    public IEnumerable<BlockSpec> BlocksOf(SpanSpec span)
+    {
+        ArgumentNullException.ThrowIfNull(span);
+        return Blocks.Skip(span.FirstBlock).Take(span.Blocks);
+    }
+
+    /// <summary>How many channels a span decides: those of its blocks together.</summary>
+    public int ChannelsOf(SpanSpec span) => BlocksOf(span).Sum(block => block.Channels);
 }
 
 /// <summary>How an image becomes the network's input.</summary>
@@ -94,10 +104,6 @@ public sealed record MapShape(
     [property: JsonRequired] int Height,
     [property: JsonRequired] int Width)
 {
-    /// <summary>Values in one activation.</summary>
-    [JsonIgnore]
-    public int Length => Channels * Height * Width;
-
     /// <inheritdoc/>
     public override string ToString() => $"{Channels}×{Height}×{Width}";
 }
@@ -176,4 +182,11 @@ public sealed record Provenance(
     [property: JsonRequired] IReadOnlyDictionary<string, string> Recipe,
     [property: JsonRequired] int Seed,
     [property: JsonRequired] int Epochs,
-    [property: JsonRequired] string Tool);
+    [property: JsonRequired] string Tool)
+{
+    /// <summary>
+    /// SHA-256 of the validation images' hashes in ascending order, as lower-case hexadecimal: who measures again can tell whether it is on the same
+    /// images. Null where there was no validation split.
+    /// </summary>
+    public string? ValidationDigest { get; init; }
+}

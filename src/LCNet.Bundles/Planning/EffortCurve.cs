@@ -13,9 +13,6 @@ public sealed class EffortCurve
         _points = points;
     }
 
-    /// <summary>Lowest calibrated effort.</summary>
-    public double Lowest => _points[0].Effort;
-
     /// <summary>The largest calibrated effort whose mean fits under a cap; the lowest one where even that does not.</summary>
     /// <param name="flops">Most FLOPs for an image.</param>
     public double EffortFor(long flops)

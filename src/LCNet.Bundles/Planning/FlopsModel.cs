@@ -19,7 +19,7 @@ public sealed class FlopsModel
         {
             SpanSpec span = manifest.Spans[i];
             _after[i] = rest;
-            rest += span.Flops + manifest.Blocks.Skip(span.FirstBlock).Take(span.Blocks).Sum(block => block.Flops.Shortcut);
+            rest += span.Flops + manifest.BlocksOf(span).Sum(block => block.Flops.Shortcut);
         }
 
         Minimum = manifest.Stem.Flops + rest;

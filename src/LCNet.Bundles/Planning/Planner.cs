@@ -28,7 +28,7 @@ public sealed class Planner
         ArgumentNullException.ThrowIfNull(flops);
         _manifest = manifest;
         _flops = flops;
-        int most = manifest.Spans.Max(span => manifest.Blocks.Skip(span.FirstBlock).Take(span.Blocks).Sum(block => block.Channels));
+        int most = manifest.Spans.Max(manifest.ChannelsOf);
         _priorities = new float[most];
         _order = new int[most];
         _trimmed = new float[most];

@@ -1,4 +1,5 @@
 using LCNet.Bundles;
+using Microsoft.ML.OnnxRuntime;
 
 namespace LCNet.Runtime;
 
@@ -28,7 +29,7 @@ public sealed class Dispatcher
         _lane = lane;
         _planner = new Planner(_manifest, _flops);
         _layers = [.. _manifest.Spans.Select(span => new float[span.Blocks])];
-        _channels = [.. _manifest.Spans.Select(span => new float[_manifest.Blocks.Skip(span.FirstBlock).Take(span.Blocks).Sum(block => block.Channels)])];
+        _channels = [.. _manifest.Spans.Select(span => new float[_manifest.ChannelsOf(span)])];
     }
 
     /// <summary>Runs one image.</summary>
@@ -36,9 +37,11 @@ public sealed class Dispatcher
     /// <param name="effort">In (0, 1].</param>
     /// <param name="cap">Most FLOPs, at least <see cref="FlopsModel.Minimum"/>; <see cref="Planner.NoCap"/> for none.</param>
     /// <param name="result">Takes logits, plan and executed FLOPs.</param>
+    /// <exception cref="ArgumentException">The image has another length.</exception>
     public void Run(ReadOnlySpan<float> image, double effort, long cap, InferenceResult result)
     {
         ArgumentNullException.ThrowIfNull(result);
+        CheckLength(image);
         _planner.Begin(result.Plan);
         _executed = 0;
         _lane.Stem(image);
@@ -63,19 +66,73 @@ public sealed class Dispatcher
     /// <summary>Runs one image with every gate open, as the static network does; the gates themselves do not run.</summary>
     /// <param name="image">The network's input, 3 × height × width values.</param>
     /// <param name="logits">Takes one value a label.</param>
+    /// <exception cref="ArgumentException">The image has another length.</exception>
     public void RunOpen(ReadOnlySpan<float> image, Span<float> logits)
     {
+        CheckLength(image);
         _lane.Stem(image);
         for (int block = 0; block < _manifest.Blocks.Count; block++)
         {
-            int width = _manifest.Blocks[block].Channels;
-            long[] all = [.. Enumerable.Range(0, width).Select(channel => (long)channel)];
-            float[] ones = new float[width];
-            Array.Fill(ones, 1);
-            _lane.Block(block, all, ones, 1);
+            RunWhole(_lane, block, _manifest.Blocks[block].Channels);
         }
 
         _lane.Head(logits);
+    }
+
+    /// <summary>Runs every segment once.</summary>
+    /// <param name="bundle">The network.</param>
+    /// <param name="lane">Where.</param>
+    /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
+    internal static void WarmUp(Bundle bundle, ISegmentLane lane)
+    {
+        BundleManifest manifest = bundle.Manifest;
+        void Try(string file, Action run)
+        {
+            try
+            {
+                run();
+            }
+            catch (OnnxRuntimeException exception)
+            {
+                throw new BundleException(bundle.Folder, [$"{file} does not run: {exception.Message.ReplaceLineEndings(" ")}"]);
+            }
+        }
+
+        float[] image = new float[manifest.Input.Length];
+        Try(manifest.Stem.File, () => lane.Stem(image));
+        foreach ((int i, SpanSpec span) in manifest.Spans.Index())
+        {
+            Try(span.File, () => lane.Gate(i, 1, new float[span.Blocks], new float[manifest.ChannelsOf(span)]));
+            foreach (int block in Enumerable.Range(span.FirstBlock, span.Blocks))
+            {
+                Try(manifest.Blocks[block].File, () => RunWhole(lane, block, manifest.Blocks[block].Channels));
+            }
+        }
+
+        Try(manifest.Head.File, () => lane.Head(new float[manifest.Labels.Count]));
+
+        // Once more with every block skipped.
+        lane.Stem(image);
+        foreach ((int block, BlockSpec spec) in manifest.Blocks.Index().Where(block => block.Item.ShortcutFile is not null))
+        {
+            Try(spec.ShortcutFile!, () => lane.Shortcut(block));
+        }
+    }
+
+    private static void RunWhole(ISegmentLane lane, int block, int channels)
+    {
+        long[] all = [.. Enumerable.Range(0, channels).Select(channel => (long)channel)];
+        float[] ones = new float[channels];
+        Array.Fill(ones, 1);
+        lane.Block(block, all, ones, 1);
+    }
+
+    private void CheckLength(ReadOnlySpan<float> image)
+    {
+        if (image.Length != _manifest.Input.Length)
+        {
+            throw new ArgumentException($"{image.Length} values; the network takes {_manifest.Input.Length}.", nameof(image));
+        }
     }
 
     private void RunBlock(ImagePlan plan, int block)

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Threading.Channels;
 using LCNet.Bundles;
-using Microsoft.ML.OnnxRuntime;
 
 namespace LCNet.Runtime;
 
@@ -14,18 +13,12 @@ public sealed class InferenceEngine : IDisposable
     private readonly int _maxQueue;
     private int _waiting;
 
-    private InferenceEngine(Bundle bundle, ISegmentExecutor executor, int workers, int maxQueue)
+    private InferenceEngine(Bundle bundle, ISegmentExecutor executor, int maxQueue)
     {
         Bundle = bundle;
         Efforts = new EffortCurve(bundle.Manifest.Calibration);
         _executor = executor;
         _maxQueue = maxQueue;
-        for (int i = 0; i < workers; i++)
-        {
-            ISegmentLane lane = executor.CreateLane();
-            _lanes.Add(lane);
-            _idle.Writer.TryWrite(new Worker(new Dispatcher(bundle, lane)));
-        }
     }
 
     /// <summary>The network.</summary>
@@ -39,7 +32,7 @@ public sealed class InferenceEngine : IDisposable
 
     /// <summary>Loads a bundle and runs every segment once, so that the first request finds it warm.</summary>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
-    /// <exception cref="BundleException">A segment cannot be loaded or run.</exception>
+    /// <exception cref="BundleException">A segment cannot be loaded or run; the message names its file.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     public static InferenceEngine Load(Bundle bundle, EngineOptions options)
     {
@@ -49,24 +42,19 @@ public sealed class InferenceEngine : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxQueue);
         var device = ComputeDevice.Parse(options.Device);
         int workers = options.Workers > 0 ? options.Workers : device.IsCuda ? 1 : Environment.ProcessorCount;
-        var executor = new OnnxExecutor(bundle, device);
-        InferenceEngine? engine = null;
+        var engine = new InferenceEngine(bundle, new OnnxExecutor(bundle, device), options.MaxQueue);
         try
         {
-            engine = new InferenceEngine(bundle, executor, workers, options.MaxQueue);
-            engine.WarmUp();
+            for (int i = 0; i < workers; i++)
+            {
+                engine.AddWorker();
+            }
+
             return engine;
-        }
-        catch (OnnxRuntimeException exception)
-        {
-            engine?.Dispose();
-            executor.Dispose();
-            throw new BundleException(bundle.Folder, [$"a segment does not run: {exception.Message.ReplaceLineEndings(" ")}"]);
         }
         catch
         {
-            engine?.Dispose();
-            executor.Dispose();
+            engine.Dispose();
             throw;
         }
     }
@@ -74,7 +62,7 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>A result that fits this network, to be reused.</summary>
     public InferenceResult CreateResult() => new(Bundle.Manifest);
 
-    /// <summary>Runs one image on the calling thread, once a worker is free.</summary>
+    /// <summary>Runs one image once a worker is free: on the calling thread where one is free at once, else on one of the thread pool.</summary>
     /// <param name="image">The network's input, 3 × height × width finite values.</param>
     /// <param name="effort">In (0, 1].</param>
     /// <param name="cap">Most FLOPs, at least <see cref="FlopsModel.Minimum"/>; <see cref="Planner.NoCap"/> for none.</param>
@@ -148,17 +136,12 @@ public sealed class InferenceEngine : IDisposable
         }
     }
 
-    private void WarmUp()
+    private void AddWorker()
     {
-        float[] image = new float[Bundle.Manifest.Input.Length];
-        float[] logits = new float[Bundle.Manifest.Labels.Count];
-        InferenceResult result = CreateResult();
-        foreach (ISegmentLane lane in _lanes)
-        {
-            var dispatcher = new Dispatcher(Bundle, lane);
-            dispatcher.RunOpen(image, logits);
-            dispatcher.Run(image, 1, Planner.NoCap, result);
-        }
+        ISegmentLane lane = _executor.CreateLane();
+        _lanes.Add(lane);
+        Dispatcher.WarmUp(Bundle, lane);
+        _idle.Writer.TryWrite(new Worker(new Dispatcher(Bundle, lane)));
     }
 
     private sealed record Worker(Dispatcher Dispatcher);

@@ -27,16 +27,24 @@ public sealed class DenseNetwork : IDisposable
         _input = OrtValue.CreateTensorValueFromMemory(_image, [1, 3, manifest.Input.Height, manifest.Input.Width]);
         _output = OrtValue.CreateTensorValueFromMemory(_logits, [1, manifest.Labels.Count]);
         _binding = _session.CreateIoBinding();
-        _binding.BindInput("image", _input);
         _binding.BindOutput("logits", _output);
     }
 
     /// <summary>Runs one image.</summary>
     /// <param name="image">The network's input, 3 × height × width values.</param>
     /// <param name="logits">Takes one value a label.</param>
+    /// <exception cref="ArgumentException">The image has another length.</exception>
     public void Run(ReadOnlySpan<float> image, Span<float> logits)
     {
+        if (image.Length != _image.Length)
+        {
+            throw new ArgumentException($"{image.Length} values; the network takes {_image.Length}.", nameof(image));
+        }
+
         image.CopyTo(_image);
+
+        // On a device the image is copied there when it is bound.
+        _binding.BindInput("image", _input);
         _session.RunWithBinding(_run, _binding);
         _logits.CopyTo(logits);
     }

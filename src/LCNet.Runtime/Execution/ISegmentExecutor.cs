@@ -12,7 +12,7 @@ public interface ISegmentExecutor : IDisposable
 
 /// <summary>
 /// One image's way through the segments: it holds the current activation, and each call dispatches one segment on it. Reused from image
-/// to image. Not thread-safe.
+/// to image. Not thread-safe. Spans have exactly the lengths that the manifest gives; a lane does not check them.
 /// </summary>
 public interface ISegmentLane : IDisposable
 {

@@ -12,7 +12,7 @@ public sealed class OnnxExecutor : ISegmentExecutor
     /// <param name="bundle">Verified.</param>
     /// <param name="device">Where to run.</param>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
-    /// <exception cref="BundleException">ONNX Runtime refuses a segment; the message names the file.</exception>
+    /// <exception cref="BundleException">ONNX Runtime refuses a segment, or it has other inputs or outputs; the message names the file.</exception>
     public OnnxExecutor(Bundle bundle, ComputeDevice device)
     {
         ArgumentNullException.ThrowIfNull(bundle);
@@ -21,11 +21,11 @@ public sealed class OnnxExecutor : ISegmentExecutor
         using SessionOptions options = OnnxSessions.Options(device);
         try
         {
-            Stem = Load(bundle, Manifest.Stem.File, options);
-            Gates = [.. Manifest.Spans.Select(span => Load(bundle, span.File, options))];
-            Blocks = [.. Manifest.Blocks.Select(block => Load(bundle, block.File, options))];
-            Shortcuts = [.. Manifest.Blocks.Select(block => block.ShortcutFile is null ? null : Load(bundle, block.ShortcutFile, options))];
-            Head = Load(bundle, Manifest.Head.File, options);
+            Stem = Load(bundle, Manifest.Stem.File, options, ["image"], ["y"]);
+            Gates = [.. Manifest.Spans.Select(span => Load(bundle, span.File, options, ["x", "effort"], ["layers", "channels"]))];
+            Blocks = [.. Manifest.Blocks.Select(block => Load(bundle, block.File, options, ["x", "keep", "channel_scale", "layer_scale"], ["y"]))];
+            Shortcuts = [.. Manifest.Blocks.Select(block => block.ShortcutFile is null ? null : Load(bundle, block.ShortcutFile, options, ["x"], ["y"]))];
+            Head = Load(bundle, Manifest.Head.File, options, ["x"], ["logits"]);
         }
         catch
         {
@@ -65,17 +65,29 @@ public sealed class OnnxExecutor : ISegmentExecutor
         _all.Clear();
     }
 
-    private InferenceSession Load(Bundle bundle, string file, SessionOptions options)
+    private InferenceSession Load(Bundle bundle, string file, SessionOptions options, string[] inputs, string[] outputs)
     {
+        InferenceSession session;
         try
         {
-            var session = new InferenceSession(bundle.PathOf(file), options);
-            _all.Add(session);
-            return session;
+            session = new InferenceSession(bundle.PathOf(file), options);
         }
         catch (OnnxRuntimeException exception)
         {
             throw new BundleException(bundle.Folder, [$"{file} is refused by ONNX Runtime: {exception.Message.ReplaceLineEndings(" ")}"]);
+        }
+
+        _all.Add(session);
+        RequireNames(bundle, file, "inputs", session.InputNames, inputs);
+        RequireNames(bundle, file, "outputs", session.OutputNames, outputs);
+        return session;
+    }
+
+    private static void RequireNames(Bundle bundle, string file, string what, IReadOnlyList<string> actual, string[] expected)
+    {
+        if (!actual.Order(StringComparer.Ordinal).SequenceEqual(expected.Order(StringComparer.Ordinal)))
+        {
+            throw new BundleException(bundle.Folder, [$"{file} has the {what} {string.Join(", ", actual)}; expected: {string.Join(", ", expected)}"]);
         }
     }
 }

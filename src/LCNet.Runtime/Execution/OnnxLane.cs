@@ -6,13 +6,14 @@ namespace LCNet.Runtime;
 
 /// <summary>
 /// One image's way through ONNX Runtime sessions. Activations stay on the device: each map shape has two buffers, and a block reads one
-/// and writes the other. What is bound to a session depends only on the block, the buffer it reads and the number of kept channels, so
-/// bindings are made once each and reused.
+/// and writes the other. What is bound to a session depends only on the block, the buffer it reads and the number of kept channels. On CPU every
+/// binding is therefore made in the constructor, and an image makes none.
 /// </summary>
 internal sealed class OnnxLane : ISegmentLane
 {
     private readonly OnnxExecutor _executor;
     private readonly BundleManifest _manifest;
+    private readonly bool _copiesInputs;
     private readonly RunOptions _run = new();
     private readonly OrtMemoryInfo _memory;
     private readonly OrtAllocator _allocator;
@@ -38,38 +39,53 @@ internal sealed class OnnxLane : ISegmentLane
     private MapShape _shape;
     private int _slot;
 
+    /// <summary>Makes a lane.</summary>
+    /// <exception cref="OnnxRuntimeException">The device's memory does not suffice.</exception>
     public OnnxLane(OnnxExecutor executor)
     {
         _executor = executor;
         _manifest = executor.Manifest;
-        _memory = Own(OnnxSessions.Memory(executor.DeviceOf));
-        _allocator = Own(new OrtAllocator(executor.Stem, _memory));
-        _shape = _manifest.Stem.Output;
-        InputSpec input = _manifest.Input;
-        (_image, _imageValue) = HostTensor(input.Length, 1, 3, input.Height, input.Width);
-        _effortValue = HostTensor(_effort, 1, 1);
-        _layerScaleValue = HostTensor(_layerScale, 1, 1);
-        (_logits, _logitsValue) = HostTensor(_manifest.Labels.Count, 1, _manifest.Labels.Count);
-        _layers = new float[_manifest.Spans.Count][];
-        _channels = new float[_manifest.Spans.Count][];
-        _layerValues = new OrtValue[_manifest.Spans.Count];
-        _channelValues = new OrtValue[_manifest.Spans.Count];
-        for (int i = 0; i < _manifest.Spans.Count; i++)
+        _copiesInputs = executor.DeviceOf.IsCuda;
+        try
         {
-            SpanSpec span = _manifest.Spans[i];
-            int width = _manifest.Blocks.Skip(span.FirstBlock).Take(span.Blocks).Sum(block => block.Channels);
-            (_layers[i], _layerValues[i]) = HostTensor(span.Blocks, 1, span.Blocks);
-            (_channels[i], _channelValues[i]) = HostTensor(width, 1, width);
-        }
+            _memory = Own(OnnxSessions.Memory(executor.DeviceOf));
+            _allocator = Own(new OrtAllocator(executor.Stem, _memory));
+            _shape = _manifest.Stem.Output;
+            InputSpec input = _manifest.Input;
+            (_image, _imageValue) = HostTensor(input.Length, 1, 3, input.Height, input.Width);
+            _effortValue = HostTensor(_effort, 1, 1);
+            _layerScaleValue = HostTensor(_layerScale, 1, 1);
+            (_logits, _logitsValue) = HostTensor(_manifest.Labels.Count, 1, _manifest.Labels.Count);
+            _layers = new float[_manifest.Spans.Count][];
+            _channels = new float[_manifest.Spans.Count][];
+            _layerValues = new OrtValue[_manifest.Spans.Count];
+            _channelValues = new OrtValue[_manifest.Spans.Count];
+            for (int i = 0; i < _manifest.Spans.Count; i++)
+            {
+                SpanSpec span = _manifest.Spans[i];
+                int width = _manifest.ChannelsOf(span);
+                (_layers[i], _layerValues[i]) = HostTensor(span.Blocks, 1, span.Blocks);
+                (_channels[i], _channelValues[i]) = HostTensor(width, 1, width);
+            }
 
-        int most = _manifest.Blocks.Max(block => block.Channels);
-        _keep = GC.AllocateArray<long>(most, pinned: true);
-        _scales = GC.AllocateArray<float>(most, pinned: true);
-        _keepValues = new OrtValue?[most + 1];
-        _scaleValues = new OrtValue?[most + 1];
-        foreach (MapShape shape in _manifest.Blocks.Select(block => block.Output).Append(_manifest.Stem.Output).Distinct())
+            int most = _manifest.Blocks.Max(block => block.Channels);
+            _keep = GC.AllocateArray<long>(most, pinned: true);
+            _scales = GC.AllocateArray<float>(most, pinned: true);
+            _keepValues = new OrtValue?[most + 1];
+            _scaleValues = new OrtValue?[most + 1];
+            foreach (MapShape shape in _manifest.Blocks.Select(block => block.Output).Append(_manifest.Stem.Output).Distinct())
+            {
+                _maps[shape] = [DeviceMap(shape), DeviceMap(shape)];
+            }
+            if (!_copiesInputs)
+            {
+                BindAll();
+            }
+        }
+        catch
         {
-            _maps[shape] = [DeviceMap(shape), DeviceMap(shape)];
+            Dispose();
+            throw;
         }
     }
 
@@ -78,24 +94,13 @@ internal sealed class OnnxLane : ISegmentLane
         image.CopyTo(_image);
         _shape = _manifest.Stem.Output;
         _slot = 0;
-        Run(_executor.Stem, Segments.Stem, 0, static (lane, binding, _) =>
-        {
-            binding.BindInput("image", lane._imageValue);
-            binding.BindOutput("y", lane._maps[lane._shape][0]);
-        });
+        Run(_executor.Stem, Segments.Stem, 0, BindStem);
     }
 
     public void Gate(int span, float effort, Span<float> layers, Span<float> channels)
     {
         _effort[0] = effort;
-        Run(_executor.Gates[span], Segments.Gate(span), 0, static (lane, binding, segment) =>
-        {
-            int index = Segments.Index(segment);
-            binding.BindInput("x", lane.Current);
-            binding.BindInput("effort", lane._effortValue);
-            binding.BindOutput("layers", lane._layerValues[index]);
-            binding.BindOutput("channels", lane._channelValues[index]);
-        });
+        Run(_executor.Gates[span], Segments.Gate(span), 0, BindGate);
         _layers[span].CopyTo(layers);
         _channels[span].CopyTo(channels);
     }
@@ -105,36 +110,19 @@ internal sealed class OnnxLane : ISegmentLane
         keep.CopyTo(_keep);
         channelScales.CopyTo(_scales);
         _layerScale[0] = layerScale;
-        Run(_executor.Blocks[block], Segments.Block(block), keep.Length, static (lane, binding, segment) =>
-        {
-            int index = Segments.Index(segment);
-            int kept = lane._binding;
-            binding.BindInput("x", lane.Current);
-            binding.BindInput("keep", lane._keepValues[kept] ??= lane.HostTensor(lane._keep, kept));
-            binding.BindInput("channel_scale", lane._scaleValues[kept] ??= lane.HostTensor(lane._scales, 1, kept));
-            binding.BindInput("layer_scale", lane._layerScaleValue);
-            binding.BindOutput("y", lane.Next(index));
-        });
+        Run(_executor.Blocks[block], Segments.Block(block), keep.Length, BindBlock);
         Advance(block);
     }
 
     public void Shortcut(int block)
     {
-        Run(_executor.Shortcuts[block]!, Segments.Shortcut(block), 0, static (lane, binding, segment) =>
-        {
-            binding.BindInput("x", lane.Current);
-            binding.BindOutput("y", lane.Next(Segments.Index(segment)));
-        });
+        Run(_executor.Shortcuts[block]!, Segments.Shortcut(block), 0, BindShortcut);
         Advance(block);
     }
 
     public void Head(Span<float> logits)
     {
-        Run(_executor.Head, Segments.Head, 0, static (lane, binding, _) =>
-        {
-            binding.BindInput("x", lane.Current);
-            binding.BindOutput("logits", lane._logitsValue);
-        });
+        Run(_executor.Head, Segments.Head, 0, BindHead);
         _logits.CopyTo(logits);
     }
 
@@ -148,9 +136,6 @@ internal sealed class OnnxLane : ISegmentLane
         _run.Dispose();
     }
 
-    // Number of kept channels of the binding that is being made; a field so that the makers need not capture anything.
-    private int _binding;
-
     private OrtValue Current => _maps[_shape][_slot];
 
     private OrtValue Next(int block) => _maps[_manifest.Blocks[block].Output][NextSlot(block)];
@@ -163,17 +148,88 @@ internal sealed class OnnxLane : ISegmentLane
         _shape = _manifest.Blocks[block].Output;
     }
 
-    private void Run(InferenceSession session, int segment, int kept, Action<OnnxLane, OrtIoBinding, int> bind)
+    private void Run(InferenceSession session, int segment, int kept, Action<OnnxLane, OrtIoBinding, int, int> bind)
     {
-        if (!_bindings.TryGetValue((segment, _slot, kept), out OrtIoBinding? binding))
+        OrtIoBinding? binding;
+        if (_copiesInputs)
         {
-            binding = Own(session.CreateIoBinding());
-            _binding = kept;
-            bind(this, binding, segment);
-            _bindings.Add((segment, _slot, kept), binding);
+            // With a device, ONNX Runtime copies a host tensor there when it is bound, not when it runs: what is new has to be bound again.
+            if (!_bindings.TryGetValue((segment, 0, 0), out binding))
+            {
+                binding = Own(session.CreateIoBinding());
+                _bindings.Add((segment, 0, 0), binding);
+            }
+
+            bind(this, binding, segment, kept);
+        }
+        else
+        {
+            binding = _bindings[(segment, _slot, kept)];
         }
 
         session.RunWithBinding(_run, binding);
+    }
+
+    // Makes the bindings of every segment with every buffer that its input can be in, and of blocks with every number of kept channels.
+    private void BindAll()
+    {
+        Prepare(_executor.Stem, Segments.Stem, 0, BindStem);
+        int[] slots = [0];
+        foreach ((int i, SpanSpec span) in _manifest.Spans.Index())
+        {
+            foreach (int slot in slots)
+            {
+                _slot = slot;
+                Prepare(_executor.Gates[i], Segments.Gate(i), 0, BindGate);
+            }
+
+            for (int block = span.FirstBlock; block < span.FirstBlock + span.Blocks; block++)
+            {
+                slots = BindBlockAt(slots, block);
+            }
+        }
+
+        foreach (int slot in slots)
+        {
+            _slot = slot;
+            Prepare(_executor.Head, Segments.Head, 0, BindHead);
+        }
+    }
+
+    // Returns the buffers that the block's output can be in: where it is skipped and its shortcut is an identity, that of its input too.
+    private int[] BindBlockAt(int[] slots, int block)
+    {
+        BlockSpec spec = _manifest.Blocks[block];
+        var next = new HashSet<int>();
+        foreach (int slot in slots)
+        {
+            _slot = slot;
+            for (int kept = 1; kept <= spec.Channels; kept++)
+            {
+                Prepare(_executor.Blocks[block], Segments.Block(block), kept, BindBlock);
+            }
+
+            if (_executor.Shortcuts[block] is InferenceSession shortcut)
+            {
+                Prepare(shortcut, Segments.Shortcut(block), 0, BindShortcut);
+            }
+            else
+            {
+                next.Add(slot);
+            }
+
+            next.Add(NextSlot(block));
+        }
+
+        _shape = spec.Output;
+        return [.. next];
+    }
+
+    private void Prepare(InferenceSession session, int segment, int kept, Action<OnnxLane, OrtIoBinding, int, int> bind)
+    {
+        OrtIoBinding binding = Own(session.CreateIoBinding());
+        bind(this, binding, segment, kept);
+        _bindings.Add((segment, _slot, kept), binding);
     }
 
     private T Own<T>(T resource)
@@ -202,6 +258,42 @@ internal sealed class OnnxLane : ISegmentLane
         }
 
         return Own(OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, new Memory<T>(array, 0, (int)length), shape));
+    }
+
+    private static void BindStem(OnnxLane lane, OrtIoBinding binding, int segment, int kept)
+    {
+        binding.BindInput("image", lane._imageValue);
+        binding.BindOutput("y", lane._maps[lane._shape][0]);
+    }
+
+    private static void BindGate(OnnxLane lane, OrtIoBinding binding, int segment, int kept)
+    {
+        int span = Segments.Index(segment);
+        binding.BindInput("x", lane.Current);
+        binding.BindInput("effort", lane._effortValue);
+        binding.BindOutput("layers", lane._layerValues[span]);
+        binding.BindOutput("channels", lane._channelValues[span]);
+    }
+
+    private static void BindBlock(OnnxLane lane, OrtIoBinding binding, int segment, int kept)
+    {
+        binding.BindInput("x", lane.Current);
+        binding.BindInput("keep", lane._keepValues[kept] ??= lane.HostTensor(lane._keep, kept));
+        binding.BindInput("channel_scale", lane._scaleValues[kept] ??= lane.HostTensor(lane._scales, 1, kept));
+        binding.BindInput("layer_scale", lane._layerScaleValue);
+        binding.BindOutput("y", lane.Next(Segments.Index(segment)));
+    }
+
+    private static void BindShortcut(OnnxLane lane, OrtIoBinding binding, int segment, int kept)
+    {
+        binding.BindInput("x", lane.Current);
+        binding.BindOutput("y", lane.Next(Segments.Index(segment)));
+    }
+
+    private static void BindHead(OnnxLane lane, OrtIoBinding binding, int segment, int kept)
+    {
+        binding.BindInput("x", lane.Current);
+        binding.BindOutput("logits", lane._logitsValue);
     }
 
     // Segments as numbers, so that a binding's key is a value without allocation.

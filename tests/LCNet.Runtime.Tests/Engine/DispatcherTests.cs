@@ -41,6 +41,26 @@ public sealed class DispatcherTests : IDisposable
     }
 
     [Fact]
+    public void Run_ImageOfAnotherLength_IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        Bundle bundle = TestBundles.Basic(folder);
+        using var executor = new OnnxExecutor(bundle, ComputeDevice.Parse("cpu"));
+        using ISegmentLane lane = executor.CreateLane();
+        using var dense = new DenseNetwork(bundle, ComputeDevice.Parse("cpu"));
+        var dispatcher = new Dispatcher(bundle, lane);
+        var result = new InferenceResult(bundle.Manifest);
+        float[] logits = new float[bundle.Manifest.Labels.Count];
+        foreach (int length in new[] { 0, bundle.Manifest.Input.Length - 1, bundle.Manifest.Input.Length + 1 })
+        {
+            float[] image = new float[length];
+            Assert.Throws<ArgumentException>(() => dispatcher.Run(image, 1, Planner.NoCap, result));
+            Assert.Throws<ArgumentException>(() => dispatcher.RunOpen(image, logits));
+            Assert.Throws<ArgumentException>(() => dense.Run(image, logits));
+        }
+    }
+
+    [Fact]
     public void Run_EveryBlockSkipped_CallsStemGatesProjectionsAndHeadOnly()
     {
         Bundle bundle = Export(bottleneck: false);
@@ -182,7 +202,7 @@ public sealed class DispatcherTests : IDisposable
         double open = random.NextDouble();
         foreach (SpanSpec span in bundle.Manifest.Spans)
         {
-            int channels = bundle.Manifest.Blocks.Skip(span.FirstBlock).Take(span.Blocks).Sum(block => block.Channels);
+            int channels = bundle.Manifest.ChannelsOf(span);
             lane.Gates.Add((TestBundles.Saliences(random, span.Blocks, open), TestBundles.Saliences(random, channels, open)));
         }
 

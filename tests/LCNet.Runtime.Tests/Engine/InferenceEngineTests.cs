@@ -92,29 +92,23 @@ public sealed class InferenceEngineTests : IDisposable
     public async Task RunAsync_QueueFull_RefusesOneMoreAndRunsTheWaitingInOrder()
     {
         using InferenceEngine engine = Load(workers: 1, queue: 2);
-        var order = new List<int>();
         using GatedImage held = Hold(engine, out Task holding);
+        using var firstImage = new GatedImage(_images[1]);
+        using var secondImage = new GatedImage(_images[2]);
+        Task Run(ReadOnlyMemory<float> image) => engine.RunAsync(image, 1, Planner.NoCap, engine.CreateResult(), Cancellation).AsTask();
 
-        async Task Wait(int number)
-        {
-            InferenceResult result = engine.CreateResult();
-            await engine.RunAsync(_images[number], 1, Planner.NoCap, result, Cancellation);
-            lock (order)
-            {
-                order.Add(number);
-            }
-        }
-
-        Task first = Wait(1);
-        Task second = Wait(2);
-        QueueFullException exception = await Assert.ThrowsAsync<QueueFullException>(() => Wait(3));
+        Task first = Run(firstImage.Memory);
+        Task second = Run(secondImage.Memory);
+        QueueFullException exception = await Assert.ThrowsAsync<QueueFullException>(() => Run(_images[3]));
         Assert.Contains("2 images", exception.Message, StringComparison.Ordinal);
         Assert.False(first.IsCompleted || second.IsCompleted);
 
         held.Open();
+        Assert.Equal(0, WaitHandle.WaitAny([firstImage.Asked.WaitHandle, secondImage.Asked.WaitHandle]));
+        firstImage.Open();
+        secondImage.Open();
         await Task.WhenAll(holding, first, second);
-        Assert.Equal([1, 2], order);
-        await Wait(4);
+        await Run(_images[4]);
     }
 
     [Fact]
@@ -174,14 +168,20 @@ public sealed class InferenceEngineTests : IDisposable
         Assert.Throws<DeviceException>(() => InferenceEngine.Load(_bundle, new EngineOptions { Device = "tpu" }));
     }
 
-    [Fact]
-    public void Load_SegmentsThatDoNotFitTheManifest_IsRefused()
+    [Theory]
+    [InlineData("stem.onnx", "head.onnx", "has the inputs x; expected: image")]
+    [InlineData("head.onnx", "shortcut_02.onnx", "has the outputs y; expected: logits")]
+    [InlineData("gate_02.onnx", "gate_00.onnx", "does not run: ")]
+    [InlineData("block_00.onnx", "block_04.onnx", "does not run: ")]
+    [InlineData("shortcut_02.onnx", "shortcut_03.onnx", "does not run: ")]
+    public void Load_SegmentThatDoesNotFitTheManifest_IsRefusedByName(string file, string other, string reason)
     {
-        File.Copy(_bundle.PathOf("block_04.onnx"), _bundle.PathOf("block_00.onnx"), overwrite: true);
+        Assert.All([file, other], name => Assert.Contains(name, _bundle.Manifest.Files.Keys));
+        File.Copy(_bundle.PathOf(other), _bundle.PathOf(file), overwrite: true);
         Bundle bad = Bundle.Write(_bundle.Folder, _bundle.Manifest);
         BundleException exception = Assert.Throws<BundleException>(() => InferenceEngine.Load(bad, new EngineOptions { Workers = 2 }));
         Assert.DoesNotContain('\n', exception.Message);
-        Assert.StartsWith("a segment does not run: ", Assert.Single(exception.Problems), StringComparison.Ordinal);
+        Assert.StartsWith($"{file} {reason}", Assert.Single(exception.Problems), StringComparison.Ordinal);
     }
 
     public void Dispose() => _folder.Dispose();
