@@ -18,7 +18,13 @@ var root = new RootCommand("Train, evaluate, inspect and run networks that decid
 
 try
 {
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+
+        // A training that is told to stop does so after a step, but measuring an epoch takes longer.
+        ProcessTerminationTimeout = TimeSpan.FromMinutes(1),
+    });
 }
 catch (OperationCanceledException)
 {

@@ -51,6 +51,7 @@ public static class ImageDecoder
             throw new ImageFormatException("the image is empty");
         }
 
+        // Unsafe, so that Skia reads the caller's bytes where they are instead of a copy.
         fixed (byte* bytes = encoded)
         {
             using SKData data = SKData.Create((nint)bytes, encoded.Length);

@@ -9,6 +9,6 @@ public sealed record ImageLimits
     /// <summary>Most pixels (width × height); checked from the header, before pixels are allocated.</summary>
     public long MaxPixels { get; init; } = 16 * 1024 * 1024;
 
-    /// <summary>The defaults: 8 MiB and 16 Mi pixels, that is at most 64 MiB while decoding and a third more while scaling.</summary>
+    /// <summary>The defaults: 8 MiB and 16 Mi pixels, that is 64 MiB of pixels, a third more while scaling, and 96 MiB of coefficients for a progressive JPEG.</summary>
     public static ImageLimits Default { get; } = new();
 }

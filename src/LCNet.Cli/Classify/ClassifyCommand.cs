@@ -11,6 +11,9 @@ namespace LCNet.Cli.Classify;
 /// <summary><c>lcnet classify</c>: classifies images here, or on a server.</summary>
 internal static class ClassifyCommand
 {
+    // As the server's, see classifier.proto.
+    private const int DefaultTopK = 5;
+
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
 
     public static Command Create()
@@ -21,7 +24,7 @@ internal static class ClassifyCommand
         var model = new Option<string>("--model") { Description = "The server's model; may be left out where it serves one.", DefaultValueFactory = _ => string.Empty };
         var effort = new Option<double?>("--effort") { Description = "How hard the network may try, in (0, 1]." };
         var cap = new Option<long?>("--max-flops") { Description = "A cap on each image's FLOPs." };
-        var top = new Option<int>("--top-k") { Description = "Predictions to print.", DefaultValueFactory = _ => 3 };
+        var top = new Option<int?>("--top-k") { Description = "Predictions to print. Default: 5, or all where the model has fewer labels." };
         var command = new Command("classify", "Classify images and print what each one cost.") { images, bundle, server, model, effort, cap, top };
         command.Validators.Add(result =>
         {
@@ -37,7 +40,12 @@ internal static class ClassifyCommand
         });
         command.SetAction(async (parsed, cancellation) =>
         {
-            var request = new ClassifyRequest { Model = parsed.GetValue(model)!, TopK = parsed.GetValue(top) };
+            var request = new ClassifyRequest { Model = parsed.GetValue(model)! };
+            if (parsed.GetValue(top) is int count)
+            {
+                request.TopK = count;
+            }
+
             if (parsed.GetValue(effort) is double effortValue)
             {
                 request.Effort = effortValue;
@@ -90,7 +98,12 @@ internal static class ClassifyCommand
     {
         using InferenceEngine engine = InferenceEngine.Load(Bundle.Open(folder), new EngineOptions { Workers = 1 });
         BundleManifest manifest = engine.Bundle.Manifest;
-        int top = Math.Clamp(request.TopK, 1, manifest.Labels.Count);
+        int top = request.HasTopK ? request.TopK : Math.Min(DefaultTopK, manifest.Labels.Count);
+        if (top < 1 || top > manifest.Labels.Count)
+        {
+            throw new ArgumentException($"--top-k: {top} is outside 1 to {manifest.Labels.Count}.");
+        }
+
         long cap = request.HasMaxFlops ? request.MaxFlops : Planner.NoCap;
         double effort = request.HasEffort ? request.Effort : request.HasMaxFlops ? engine.Efforts.EffortFor(cap) : 1;
         byte[] rgb = new byte[manifest.Input.Length];

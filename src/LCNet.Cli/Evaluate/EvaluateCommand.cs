@@ -75,6 +75,13 @@ internal static class EvaluateCommand
         }
 
         var sides = Split.ByContent(images, DataSource.HeldBack(manifest));
+        if (manifest.Provenance.ValidationDigest is string digest && digest != sides.Digest)
+        {
+            throw new InvalidDataException(
+                $"These are not the images that {manifest.Model}/{manifest.Version} was trained on, or they decode to other pixels, so which of them it was "
+                + "trained on is unknown. --split all measures all of them.");
+        }
+
         return split == "validation" ? sides.Validation : sides.Training;
     }
 

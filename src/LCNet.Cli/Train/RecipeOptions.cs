@@ -16,10 +16,12 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     private readonly Option<int> _dense = Make("--dense-epochs", "Epochs of the warm start with every gate open.", defaults.DenseEpochs);
     private readonly Option<int> _batch = Make("--batch", "Images a step.", defaults.BatchSize);
     private readonly Option<double> _rate = Make("--learning-rate", "Peak learning rate.", defaults.LearningRate);
+    private readonly Option<double> _warmUp = Make("--warm-up", "Share of the steps in which the learning rate rises, in (0, 1).", defaults.WarmUp);
     private readonly Option<double> _gateRate = Make("--gate-rate", "Learning rate of the gates as a share of the backbone's, in (0, 1].", defaults.GateRate);
     private readonly Option<double> _decay = Make("--weight-decay", "L2 penalty on the backbone's weights.", defaults.WeightDecay);
     private readonly Option<double> _smoothing = Make("--label-smoothing", "Label smoothing, in [0, 1).", defaults.LabelSmoothing);
     private readonly Option<double> _budget = Make("--budget", "Mean planned FLOPs at effort 1, as a share of dense; at effort e it is e times as much.", defaults.Budget);
+    private readonly Option<double> _startShare = Make("--start-share", "Share of dense FLOPs that gates are held to when the gated phase begins.", defaults.StartShare);
     private readonly Option<double> _lowest = Make("--min-effort", "Lowest effort that is trained.", defaults.MinEffort);
     private readonly Option<double> _flops = Make("--flops-weight", "Weight of the FLOPs loss.", defaults.FlopsWeight);
     private readonly Option<double> _usage = Make("--usage-weight", "Weight of the loss that keeps L-Net gates from becoming constant.", defaults.UsageWeight);
@@ -28,13 +30,14 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     private readonly Option<int> _crop = Make("--crop", "Pixels of padding before a random crop; 0 for none.", defaults.Augmentation.CropPadding);
     private readonly Option<bool> _flip = Make("--flip", "Mirror every other image.", defaults.Augmentation.Flip);
     private readonly Option<double> _erase = Make("--erase", "Share of images in which a square is erased, in [0, 1].", defaults.Augmentation.EraseProbability);
-    private readonly Option<bool> _progressive = Make("--progressive", "Run early epochs at lower resolution, which is faster.", defaults.ProgressiveResize);
+    private readonly Option<double> _halfSize = Make("--half-size-until", "Share of the epochs that run at half the resolution, which is faster.", defaults.HalfSizeUntil);
+    private readonly Option<double> _reduced = Make("--reduced-until", "Share of the epochs after which all run at full resolution; before it, at three quarters.", defaults.ReducedUntil);
 
     public void AddTo(Command command)
     {
         foreach (Option option in new Option[]
         {
-            _depth, _width, _size, _span, _epochs, _dense, _batch, _rate, _gateRate, _decay, _smoothing, _budget, _lowest, _flops, _usage, _validation, _seed, _crop, _flip, _erase, _progressive,
+            _depth, _width, _size, _span, _epochs, _dense, _batch, _rate, _warmUp, _gateRate, _decay, _smoothing, _budget, _startShare, _lowest, _flops, _usage, _validation, _seed, _crop, _flip, _erase, _halfSize, _reduced,
         })
         {
             command.Options.Add(option);
@@ -51,16 +54,19 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
         DenseEpochs = parsed.GetValue(_dense),
         BatchSize = parsed.GetValue(_batch),
         LearningRate = parsed.GetValue(_rate),
+        WarmUp = parsed.GetValue(_warmUp),
         GateRate = parsed.GetValue(_gateRate),
         WeightDecay = parsed.GetValue(_decay),
         LabelSmoothing = parsed.GetValue(_smoothing),
         Budget = parsed.GetValue(_budget),
+        StartShare = parsed.GetValue(_startShare),
         MinEffort = parsed.GetValue(_lowest),
         FlopsWeight = parsed.GetValue(_flops),
         UsageWeight = parsed.GetValue(_usage),
         ValidationFraction = parsed.GetValue(_validation),
         Seed = parsed.GetValue(_seed),
-        ProgressiveResize = parsed.GetValue(_progressive),
+        HalfSizeUntil = parsed.GetValue(_halfSize),
+        ReducedUntil = parsed.GetValue(_reduced),
         Augmentation = new()
         {
             CropPadding = parsed.GetValue(_crop),
@@ -81,10 +87,12 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
             $"dense_epochs={options.DenseEpochs}",
             $"batch_size={options.BatchSize}",
             $"learning_rate={options.LearningRate}",
+            $"warm_up={options.WarmUp}",
             $"gate_rate={options.GateRate}",
             $"weight_decay={options.WeightDecay}",
             $"label_smoothing={options.LabelSmoothing}",
             $"budget={options.Budget}",
+            $"start_share={options.StartShare}",
             $"min_effort={options.MinEffort}",
             $"flops_weight={options.FlopsWeight}",
             $"usage_weight={options.UsageWeight}",
@@ -92,7 +100,9 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
             $"crop_padding={options.Augmentation.CropPadding}",
             $"flip={options.Augmentation.Flip}",
             $"erase_probability={options.Augmentation.EraseProbability}",
-            $"progressive_resize={options.ProgressiveResize}",
+            $"half_size_until={options.HalfSizeUntil}",
+            $"reduced_until={options.ReducedUntil}",
+            $"initial={options.Initial ?? "random"}",
         ];
         return new SortedDictionary<string, string>(
             entries.Select(entry => entry.ToString(CultureInfo.InvariantCulture).Split('=')).ToDictionary(pair => pair[0], pair => pair[1].ToLowerInvariant()),

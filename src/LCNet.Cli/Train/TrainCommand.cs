@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Security.Cryptography;
 using LCNet.Bundles;
 using LCNet.Training.Data;
 using LCNet.Training.Export;
@@ -25,11 +26,12 @@ internal static class TrainCommand
         var note = new Option<string?>("--note") { Description = "What a reader must know of the data; written to the bundle's provenance." };
         var run = new Option<string?>("--run") { Description = "Folder for checkpoints. Default: .runs/<name>." };
         var resume = new Option<bool>("--resume") { Description = "Go on from the run's last checkpoint; the result is that of an uninterrupted run." };
+        var initial = new Option<string?>("--initial") { Description = "Checkpoint of the same architecture whose weights training starts from, to go on with another recipe." };
         var threads = new Option<int>("--threads") { Description = "Threads of the training; 0 for one a core.", DefaultValueFactory = _ => 0 };
         var recipe = new RecipeOptions(Defaults);
-        var command = new Command("train", "Train an LC-Net, export it as a bundle, verify the export and calibrate effort.") { data, output, name, version, note, run, resume, threads };
+        var command = new Command("train", "Train an LC-Net, export it as a bundle, verify the export and calibrate effort.") { data, output, name, version, note, run, resume, initial, threads };
         recipe.AddTo(command);
-        command.SetAction((parsed, cancellation) =>
+        command.SetAction(async (parsed, cancellation) =>
         {
             var target = new TrainTarget(
                 parsed.GetValue(name)!,
@@ -37,13 +39,15 @@ internal static class TrainCommand
                 parsed.GetValue(output)!,
                 parsed.GetValue(run) ?? Path.Combine(".runs", parsed.GetValue(name)!),
                 parsed.GetValue(note));
-            Run(parsed.GetValue(data)!, recipe.Read(parsed), target, parsed.GetValue(resume), parsed.GetValue(threads), cancellation);
-            return Task.FromResult(0);
+
+            // On another thread: signals are handled once this method has returned.
+            await Task.Run(() => Run(parsed.GetValue(data)!, recipe.Read(parsed), target, parsed.GetValue(initial), parsed.GetValue(resume), parsed.GetValue(threads), cancellation), CancellationToken.None);
+            return 0;
         });
         return command;
     }
 
-    private static void Run(string data, TrainingOptions options, TrainTarget target, bool resume, int threads, CancellationToken cancellation)
+    private static void Run(string data, TrainingOptions options, TrainTarget target, string? initial, bool resume, int threads, CancellationToken cancellation)
     {
         // What can be wrong without looking at an image is said before any is read.
         List<string> problems = [.. options.Validate(), .. target.Validate()];
@@ -54,8 +58,15 @@ internal static class TrainCommand
 
         TorchLibrary.EnsureLoaded();
         torch.set_num_threads(threads > 0 ? threads : Environment.ProcessorCount);
+        LcNet? start = null;
+        if (initial is not null)
+        {
+            start = Checkpoint.ReadNetwork(initial).Network;
+            options = options with { Initial = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(initial))) };
+        }
+
         ImageSet images = DataSource.Read(data, options.InputSize);
-        var trainer = new Trainer(images, options, target.RunFolder);
+        var trainer = new Trainer(images, options, target.RunFolder, start);
         Console.WriteLine($"{images.Count} images of {images.Classes.Count} classes: {trainer.Split.Training.Count} to train on, {trainer.Split.Validation.Count} for validation.");
         LcNet network;
         using (var display = new TrainingDisplay(Path.Combine(target.RunFolder, "log.txt")))
@@ -79,7 +90,10 @@ internal static class TrainCommand
                 RecipeOptions.Describe(options),
                 options.Seed,
                 options.Epochs,
-                $"lcnet {typeof(TrainCommand).Assembly.GetName().Version?.ToString(3)}"),
+                $"lcnet {typeof(TrainCommand).Assembly.GetName().Version?.ToString(3)}")
+            {
+                ValidationDigest = trainer.Split.Digest,
+            },
         };
         Export(network, description, target, images, trainer);
     }
@@ -94,7 +108,9 @@ internal static class TrainCommand
         }
 
         Bundle bundle = BundleExporter.Write(network, description, partial);
-        int[] sample = [.. trainer.Split.Validation.Take(VerifiedImages)];
+        IReadOnlyList<int> validation = trainer.Split.Validation;
+        int count = Math.Min(VerifiedImages, validation.Count);
+        int[] sample = [.. Enumerable.Range(0, count).Select(i => validation[(int)((long)i * validation.Count / count)])];
         ExportComparison comparison = ExportVerifier.Compare(network, bundle, images, sample, trainer.Normalisation);
         Console.WriteLine(
             $"Export against TorchSharp on {comparison.Images} images: logits within {comparison.SegmentError:E1}, "

@@ -1,11 +1,15 @@
 using System.Security.Cryptography;
+using System.Text;
 
 namespace LCNet.Training.Data;
 
 /// <summary>A fixed, stratified split into training and validation images.</summary>
 /// <param name="Training">Indices of the images to train on, ascending.</param>
 /// <param name="Validation">Indices of the images to validate on, ascending.</param>
-public sealed record Split(IReadOnlyList<int> Training, IReadOnlyList<int> Validation)
+/// <param name="Digest">
+/// SHA-256 of the validation images' hashes in ascending order, as lower-case hexadecimal: equal digests are splits that hold back the same pixels.
+/// </param>
+public sealed record Split(IReadOnlyList<int> Training, IReadOnlyList<int> Validation, string Digest)
 {
     /// <summary>
     /// Takes the images with the lowest SHA-256 of their pixels as validation set, as many from each class. The split depends on nothing
@@ -45,6 +49,7 @@ public sealed record Split(IReadOnlyList<int> Training, IReadOnlyList<int> Valid
             throw new ArgumentException($"Class {images.Classes[lost]} shares so many images with others that none is left to train on.", nameof(images));
         }
 
-        return new Split([.. sides[false]], [.. sides[true]]);
+        string digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Concat(held.Order(StringComparer.Ordinal)))));
+        return new Split([.. sides[false]], [.. sides[true]], digest);
     }
 }

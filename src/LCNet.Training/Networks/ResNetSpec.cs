@@ -93,6 +93,13 @@ public sealed record ResNetSpec
         return shapes;
     }
 
+    /// <summary>Whether a network of one architecture can take the weights of the other.</summary>
+    public bool HasShapeOf(ResNetSpec other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return (Kind, Span, Width, Classes) == (other.Kind, other.Span, other.Width, other.Classes) && BlocksPerStage.SequenceEqual(other.BlocksPerStage);
+    }
+
     /// <summary>The gate spans in order, each as the index of its first block and its length.</summary>
     public IReadOnlyList<(int First, int Count)> Spans()
     {

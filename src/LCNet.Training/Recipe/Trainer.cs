@@ -22,13 +22,17 @@ public sealed class Trainer
     private readonly ImageSet _images;
     private readonly TrainingOptions _options;
     private readonly string _checkpoint;
+    private readonly LcNet? _initial;
 
     /// <summary>Prepares a training.</summary>
     /// <param name="images">All images; the trainer takes the validation split from them.</param>
     /// <param name="options">The recipe.</param>
     /// <param name="folder">Where <c>checkpoint.zip</c> is written after every epoch.</param>
-    /// <exception cref="ArgumentException">The recipe has a value out of range; the message names all of them.</exception>
-    public Trainer(ImageSet images, TrainingOptions options, string folder)
+    /// <param name="initial">A network of the recipe's architecture whose weights training starts from; null for random ones. It is only read.</param>
+    /// <exception cref="ArgumentException">
+    /// The recipe has a value out of range, and the message names all of them; or the images or the initial network do not fit the recipe.
+    /// </exception>
+    public Trainer(ImageSet images, TrainingOptions options, string folder, LcNet? initial = null)
     {
         ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(options);
@@ -43,8 +47,14 @@ public sealed class Trainer
             throw new ArgumentException($"The images have {images.Size} pixels, the recipe asks for {options.InputSize}.", nameof(images));
         }
 
+        if (initial is not null && !initial.Spec.HasShapeOf(options.Architecture(images.Classes.Count)))
+        {
+            throw new ArgumentException("The initial network is of another architecture than the recipe.", nameof(initial));
+        }
+
         _images = images;
         _options = options;
+        _initial = initial;
         Directory.CreateDirectory(folder);
         _checkpoint = Path.Combine(folder, "checkpoint.zip");
         Split = Split.ByContent(images, options.ValidationFraction);
@@ -72,6 +82,11 @@ public sealed class Trainer
     {
         manual_seed(_options.Seed);
         var network = new LcNet(_options.Architecture(_images.Classes.Count));
+        if (_initial is not null)
+        {
+            network.load_state_dict(_initial.state_dict());
+        }
+
         (IReadOnlyList<Parameter> decayed, IReadOnlyList<Parameter> plain, IReadOnlyList<Parameter> gates) = network.ParameterGroups();
         using SGD optimizer = optim.SGD(
             [

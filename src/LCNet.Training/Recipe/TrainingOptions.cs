@@ -27,8 +27,11 @@ public sealed record TrainingOptions
     /// <summary>Images a step.</summary>
     public int BatchSize { get; init; } = 128;
 
-    /// <summary>Peak learning rate, reached after a linear warm-up over 15 % of the steps; it falls linearly to 0 from there.</summary>
+    /// <summary>Peak learning rate, reached after a linear warm-up; it falls linearly to 0 from there.</summary>
     public double LearningRate { get; init; } = 0.2;
+
+    /// <summary>Share of the steps in which the learning rate rises, in (0, 1).</summary>
+    public double WarmUp { get; init; } = 0.15;
 
     /// <summary>Learning rate of the gates as a share of the backbone's, in (0, 1].</summary>
     public double GateRate { get; init; } = 0.2;
@@ -42,6 +45,12 @@ public sealed record TrainingOptions
     /// <summary>Target of mean planned FLOPs at effort 1, as a share of the dense network's. At effort e it is e times as much.</summary>
     public double Budget { get; init; } = 0.57;
 
+    /// <summary>
+    /// Share of dense FLOPs that gates are held to at every effort when the gated phase begins, about what untrained gates cost. From there the
+    /// target tightens over 60 % of the phase: slowly, or gates collapse.
+    /// </summary>
+    public double StartShare { get; init; } = 0.9;
+
     /// <summary>Lowest effort that is trained.</summary>
     public double MinEffort { get; init; } = 0.25;
 
@@ -51,8 +60,14 @@ public sealed record TrainingOptions
     /// <summary>Weight of the loss that keeps L-Net gates from being open or shut for all images.</summary>
     public double UsageWeight { get; init; } = 0.1;
 
-    /// <summary>Whether early epochs run at lower resolution, which makes them cheaper: half size for 40 % of the epochs, three quarters until 65 %.</summary>
-    public bool ProgressiveResize { get; init; } = true;
+    /// <summary>Share of the epochs, from the first on, that run at half the resolution, which makes them cheaper.</summary>
+    public double HalfSizeUntil { get; init; } = 0.4;
+
+    /// <summary>Share of the epochs after which all run at full resolution; those behind <see cref="HalfSizeUntil"/> run at three quarters of it.</summary>
+    public double ReducedUntil { get; init; } = 0.65;
+
+    /// <summary>SHA-256 of the checkpoint whose weights, gates included, training starts from; null to start from random ones.</summary>
+    public string? Initial { get; init; }
 
     /// <summary>Share of each class held back for validation, in (0, 1).</summary>
     public double ValidationFraction { get; init; } = 0.1;
@@ -86,13 +101,17 @@ public sealed record TrainingOptions
         Check(DenseEpochs >= 0 && DenseEpochs < Epochs, $"dense epochs: 0 to epochs − 1, not {DenseEpochs}");
         Check(BatchSize >= 8, $"batch size: at least 8, not {BatchSize}");
         Check(LearningRate > 0 && double.IsFinite(LearningRate), $"learning rate: above 0, not {LearningRate}");
+        Check(WarmUp is > 0 and < 1, $"warm-up: (0, 1), not {WarmUp}");
         Check(GateRate is > 0 and <= 1, $"gate rate: (0, 1], not {GateRate}");
         Check(WeightDecay >= 0 && double.IsFinite(WeightDecay), $"weight decay: at least 0, not {WeightDecay}");
         Check(LabelSmoothing is >= 0 and < 1, $"label smoothing: [0, 1), not {LabelSmoothing}");
         Check(Budget is > 0 and <= 1, $"budget: (0, 1], not {Budget}");
+        Check(StartShare is > 0 and <= 1, $"start share: (0, 1], not {StartShare}");
         Check(MinEffort is > 0 and <= 1, $"lowest effort: (0, 1], not {MinEffort}");
         Check(FlopsWeight >= 0 && double.IsFinite(FlopsWeight), $"FLOPs weight: at least 0, not {FlopsWeight}");
         Check(UsageWeight >= 0 && double.IsFinite(UsageWeight), $"usage weight: at least 0, not {UsageWeight}");
+        Check(HalfSizeUntil is >= 0 and <= 1, $"half size until: [0, 1], not {HalfSizeUntil}");
+        Check(ReducedUntil is >= 0 and <= 1, $"reduced until: [0, 1], not {ReducedUntil}");
         Check(ValidationFraction is > 0 and < 1, $"validation fraction: (0, 1), not {ValidationFraction}");
         Check(Augmentation.CropPadding >= 0, $"crop padding: at least 0, not {Augmentation.CropPadding}");
         Check(Augmentation.EraseProbability is >= 0 and <= 1, $"erase probability: [0, 1], not {Augmentation.EraseProbability}");

@@ -44,8 +44,21 @@ public class SplitTests
             (int Picture, int Label)[] shuffled = [.. set];
             new Random(seed).Shuffle(shuffled);
             Assert.Equal(Held(set), Held(shuffled));
+            Assert.Equal(Split.ByContent(Make(set), 0.2).Digest, Split.ByContent(Make(shuffled), 0.2).Digest);
         },
         iter: 100);
+
+    [Fact]
+    public void Digest_OtherImagesHeldBack_IsAnother()
+    {
+        (int, int)[] set = [.. Enumerable.Range(0, 300).Select(i => (i, i % 3))];
+        string[] digests =
+        [
+            Split.ByContent(Make(set), 0.1).Digest, Split.ByContent(Make(set), 0.2).Digest, Split.ByContent(Make([.. set.Skip(30)]), 0.1).Digest,
+        ];
+        Assert.Equal(3, digests.Distinct().Count());
+        Assert.All(digests, digest => Assert.Matches("^[0-9a-f]{64}$", digest));
+    }
 
     [Theory]
     [InlineData(0.1, 10)]

@@ -72,7 +72,8 @@ public class LearningTests
             LearningRate = 0.1,
             GateRate = 1,
             Budget = Budget,
-            ProgressiveResize = false,
+            HalfSizeUntil = 0,
+            ReducedUntil = 0,
             ValidationFraction = 0.2,
             Augmentation = Augmentation.None,
         };

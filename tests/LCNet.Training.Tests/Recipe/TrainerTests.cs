@@ -141,6 +141,35 @@ public class TrainerTests
     }
 
     [Fact]
+    public void New_InitialNetworkOfAnotherArchitecture_IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        using var wider = new LcNet((Recipe with { Width = 16 }).Architecture(Images.Classes.Count));
+        using var other = new LcNet((Recipe with { Span = GateSpan.Model }).Architecture(Images.Classes.Count));
+        Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe, folder.Path, wider));
+        Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe, folder.Path, other));
+    }
+
+    [Fact]
+    public void Run_InitialNetwork_IsWhereItStartsFromAlsoWhenResumed()
+    {
+        using var folder = new TemporaryFolder();
+        using LcNet initial = new Trainer(Images, Recipe with { Seed = 9 }, folder.At("first")).Run(false, null, null, TestContext.Current.CancellationToken);
+        byte[] before = Weights(initial);
+        TrainingOptions still = Recipe with { LearningRate = 1e-30, WeightDecay = 0, Initial = "1" };
+        using LcNet unmoved = new Trainer(Images, still, folder.At("second"), initial).Run(false, null, null, TestContext.Current.CancellationToken);
+        Assert.Equal(Parameters(initial), Parameters(unmoved));
+
+        TrainingOptions recipe = Recipe with { Initial = "1" };
+        using LcNet whole = new Trainer(Images, recipe, folder.At("third"), initial).Run(false, null, null, TestContext.Current.CancellationToken);
+        Assert.NotEqual(Uninterrupted.Value, Weights(whole));
+        RunUntil(8, folder.At("fourth"), resume: false, recipe, initial);
+        using LcNet resumed = new Trainer(Images, recipe, folder.At("fourth"), initial).Run(true, null, null, TestContext.Current.CancellationToken);
+        Assert.Equal(Weights(whole), Weights(resumed));
+        Assert.Equal(before, Weights(initial));
+    }
+
+    [Fact]
     public void Evaluate_RandomNetwork_EqualsARecountImageByImage()
     {
         LcNet network = RandomNetwork.Shared(BlockKind.Basic, GateSpan.Block);
@@ -183,7 +212,7 @@ public class TrainerTests
         Assert.Contains(reason, exception.Message, StringComparison.Ordinal);
     }
 
-    private static void RunUntil(int steps, string folder, bool resume)
+    private static void RunUntil(int steps, string folder, bool resume, TrainingOptions? recipe = null, LcNet? initial = null)
     {
         using var cancellation = new CancellationTokenSource();
         int done = 0;
@@ -195,7 +224,7 @@ public class TrainerTests
             }
         }
 
-        Assert.Throws<OperationCanceledException>(() => new Trainer(Images, Recipe, folder).Run(resume, Count, null, cancellation.Token));
+        Assert.Throws<OperationCanceledException>(() => new Trainer(Images, recipe ?? Recipe, folder, initial).Run(resume, Count, null, cancellation.Token));
         Assert.Equal(steps, done);
     }
 
@@ -210,6 +239,8 @@ public class TrainerTests
         using LcNet network = new Trainer(Images, recipe, folder).Run(false, null, null, CancellationToken.None);
         return Weights(network);
     }
+
+    private static float[] Parameters(LcNet network) => [.. network.parameters().SelectMany(parameter => parameter.data<float>().ToArray())];
 
     private static byte[] Weights(LcNet network)
     {

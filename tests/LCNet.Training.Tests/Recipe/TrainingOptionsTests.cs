@@ -21,6 +21,8 @@ public class TrainingOptionsTests
         { "batch size", Good with { BatchSize = 7 } },
         { "learning rate", Good with { LearningRate = 0 } },
         { "learning rate", Good with { LearningRate = double.PositiveInfinity } },
+        { "warm-up", Good with { WarmUp = 0 } },
+        { "warm-up", Good with { WarmUp = 1 } },
         { "gate rate", Good with { GateRate = 0 } },
         { "gate rate", Good with { GateRate = 1.1 } },
         { "weight decay", Good with { WeightDecay = -1 } },
@@ -28,8 +30,11 @@ public class TrainingOptionsTests
         { "label smoothing", Good with { LabelSmoothing = 1 } },
         { "budget", Good with { Budget = 0 } },
         { "budget", Good with { Budget = double.NaN } },
+        { "start share", Good with { StartShare = 0 } },
         { "lowest effort", Good with { MinEffort = 1.1 } },
         { "FLOPs weight", Good with { FlopsWeight = double.NegativeInfinity } },
+        { "half size until", Good with { HalfSizeUntil = -0.1 } },
+        { "reduced until", Good with { ReducedUntil = double.NaN } },
         { "validation fraction", Good with { ValidationFraction = 1 } },
         { "crop padding", Good with { Augmentation = new Augmentation { CropPadding = -1 } } },
         { "erase probability", Good with { Augmentation = new Augmentation { EraseProbability = 1.5 } } },
@@ -47,7 +52,11 @@ public class TrainingOptionsTests
             Epochs = 1,
             DenseEpochs = 0,
             BatchSize = 8,
+            WarmUp = 0.01,
             GateRate = 1,
+            StartShare = 1,
+            HalfSizeUntil = 1,
+            ReducedUntil = 0,
             WeightDecay = 0,
             LabelSmoothing = 0,
             Budget = 1,
@@ -74,7 +83,11 @@ public class TrainingOptionsTests
             DenseEpochs = -1,
             BatchSize = 0,
             LearningRate = -1,
+            WarmUp = 0,
             GateRate = 0,
+            StartShare = 0,
+            HalfSizeUntil = 2,
+            ReducedUntil = 2,
             WeightDecay = -1,
             LabelSmoothing = -1,
             Budget = 0,
@@ -85,8 +98,9 @@ public class TrainingOptionsTests
         };
         string[] names =
         [
-            "depth", "width", "input size", "epochs", "dense epochs", "batch size", "learning rate", "gate rate", "weight decay", "label smoothing", "budget",
-            "lowest effort", "FLOPs weight", "validation fraction", "crop padding", "erase probability",
+            "depth", "width", "input size", "epochs", "dense epochs", "batch size", "learning rate", "warm-up", "gate rate", "weight decay",
+            "label smoothing", "budget", "start share", "lowest effort", "FLOPs weight", "half size until", "reduced until",
+            "validation fraction", "crop padding", "erase probability",
         ];
         Assert.Equal(names, options.Validate().Select(problem => problem[..problem.IndexOf(':', StringComparison.Ordinal)]));
     }
