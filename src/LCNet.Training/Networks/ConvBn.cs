@@ -28,9 +28,9 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        Tensor scale = _norm.weight! / sqrt(_norm.running_var! + _norm.eps);
+        Tensor scale = _norm.weight! / sqrt(_norm.running_var!.to_type(ScalarType.Float64) + _norm.eps);
         Tensor weight = _conv.weight! * scale.reshape(-1, 1, 1, 1);
         Tensor bias = _norm.bias! - (_norm.running_mean! * scale);
-        return (weight.MoveToOuterDisposeScope(), bias.MoveToOuterDisposeScope());
+        return (weight.to_type(ScalarType.Float32).MoveToOuterDisposeScope(), bias.to_type(ScalarType.Float32).MoveToOuterDisposeScope());
     }
 }

@@ -59,13 +59,15 @@ internal sealed class Gate : Module
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        Tensor gain = Gain();
-        Tensor inverse = 1 / sqrt(_standardise.running_var! + _standardise.eps);
-        Tensor zero = _bound * tanh(_shiftAtZero);
-        Tensor one = _bound * tanh(_shiftAtOne);
+
+        // In double precision: the score's mean is many deviations from 0, and what is left of the difference decides.
+        Tensor gain = Gain().to_type(ScalarType.Float64);
+        Tensor inverse = 1 / sqrt(_standardise.running_var!.to_type(ScalarType.Float64) + _standardise.eps);
+        Tensor zero = _bound * tanh(_shiftAtZero.to_type(ScalarType.Float64));
+        Tensor one = _bound * tanh(_shiftAtOne.to_type(ScalarType.Float64));
         Tensor weight = cat([_score.weight! * (gain * inverse).unsqueeze(1), (gain * (one - zero)).unsqueeze(1)], 1);
         Tensor bias = gain * (zero - (_standardise.running_mean! * inverse));
-        return (weight.MoveToOuterDisposeScope(), bias.MoveToOuterDisposeScope());
+        return (weight.to_type(ScalarType.Float32).MoveToOuterDisposeScope(), bias.to_type(ScalarType.Float32).MoveToOuterDisposeScope());
     }
 }
 
