@@ -11,7 +11,15 @@ public sealed class CheckpointTests : IDisposable
 {
     private static readonly TrainingOptions Recipe = new()
     {
-        Depth = 8, Width = 8, InputSize = 8, Epochs = 1, DenseEpochs = 0, BatchSize = 16, LearningRate = 0.1, ValidationFraction = 0.2, Span = GateSpan.Stage,
+        Depth = 8,
+        Width = 8,
+        InputSize = 8,
+        Epochs = 1,
+        DenseEpochs = 0,
+        BatchSize = 16,
+        LearningRate = 0.1,
+        ValidationFraction = 0.2,
+        Span = GateSpan.Stage,
     };
 
     private readonly TemporaryFolder _folder = new();
