@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Threading.Channels;
 using LCNet.Bundles;
 
 namespace LCNet.Runtime;
@@ -8,17 +7,23 @@ namespace LCNet.Runtime;
 public sealed class InferenceEngine : IDisposable
 {
     private readonly ISegmentExecutor _executor;
-    private readonly Channel<Worker> _idle = Channel.CreateUnbounded<Worker>();
     private readonly List<ISegmentLane> _lanes = [];
-    private readonly int _maxQueue;
-    private int _waiting;
+    private readonly ResourcePool<Dispatcher> _workers;
 
-    private InferenceEngine(Bundle bundle, ISegmentExecutor executor, int maxQueue)
+    private InferenceEngine(Bundle bundle, ISegmentExecutor executor, int workers, int maxQueue)
     {
         Bundle = bundle;
         Efforts = new EffortCurve(bundle.Manifest.Calibration);
         _executor = executor;
-        _maxQueue = maxQueue;
+        try
+        {
+            _workers = new ResourcePool<Dispatcher>(Enumerable.Range(0, workers).Select(_ => CreateWorker()), maxQueue);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The network.</summary>
@@ -42,21 +47,7 @@ public sealed class InferenceEngine : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxQueue);
         var device = ComputeDevice.Parse(options.Device);
         int workers = options.Workers > 0 ? options.Workers : device.IsCuda ? 1 : Environment.ProcessorCount;
-        var engine = new InferenceEngine(bundle, new OnnxExecutor(bundle, device), options.MaxQueue);
-        try
-        {
-            for (int i = 0; i < workers; i++)
-            {
-                engine.AddWorker();
-            }
-
-            return engine;
-        }
-        catch
-        {
-            engine.Dispose();
-            throw;
-        }
+        return new InferenceEngine(bundle, new OnnxExecutor(bundle, device), workers, options.MaxQueue);
     }
 
     /// <summary>A result that fits this network, to be reused.</summary>
@@ -86,17 +77,17 @@ public sealed class InferenceEngine : IDisposable
 
         ArgumentOutOfRangeException.ThrowIfLessThan(cap, Bundle.Flops.Minimum);
         long queued = Stopwatch.GetTimestamp();
-        Worker worker = await RentAsync(cancellation).ConfigureAwait(false);
+        Dispatcher worker = await _workers.RentAsync(cancellation).ConfigureAwait(false);
         try
         {
             long started = Stopwatch.GetTimestamp();
-            worker.Dispatcher.Run(image.Span, effort, cap, result);
+            worker.Run(image.Span, effort, cap, result);
             result.QueueTime = Stopwatch.GetElapsedTime(queued, started);
             result.ExecuteTime = Stopwatch.GetElapsedTime(started);
         }
         finally
         {
-            _idle.Writer.TryWrite(worker);
+            _workers.Return(worker);
         }
     }
 
@@ -112,37 +103,11 @@ public sealed class InferenceEngine : IDisposable
         _executor.Dispose();
     }
 
-    private async ValueTask<Worker> RentAsync(CancellationToken cancellation)
-    {
-        cancellation.ThrowIfCancellationRequested();
-        if (_idle.Reader.TryRead(out Worker? worker))
-        {
-            return worker;
-        }
-
-        if (Interlocked.Increment(ref _waiting) > _maxQueue)
-        {
-            Interlocked.Decrement(ref _waiting);
-            throw new QueueFullException(_maxQueue);
-        }
-
-        try
-        {
-            return await _idle.Reader.ReadAsync(cancellation).ConfigureAwait(false);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _waiting);
-        }
-    }
-
-    private void AddWorker()
+    private Dispatcher CreateWorker()
     {
         ISegmentLane lane = _executor.CreateLane();
         _lanes.Add(lane);
         Dispatcher.WarmUp(Bundle, lane);
-        _idle.Writer.TryWrite(new Worker(new Dispatcher(Bundle, lane)));
+        return new Dispatcher(Bundle, lane);
     }
-
-    private sealed record Worker(Dispatcher Dispatcher);
 }

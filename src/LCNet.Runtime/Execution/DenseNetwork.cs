@@ -13,6 +13,7 @@ public sealed class DenseNetwork : IDisposable
     private readonly OrtValue _output;
     private readonly float[] _image;
     private readonly float[] _logits;
+    private readonly bool _isOnDevice;
 
     /// <summary>Loads <c>dense.onnx</c> with all of ONNX Runtime's optimisations, on one thread.</summary>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
@@ -27,7 +28,9 @@ public sealed class DenseNetwork : IDisposable
         _input = OrtValue.CreateTensorValueFromMemory(_image, [1, 3, manifest.Input.Height, manifest.Input.Width]);
         _output = OrtValue.CreateTensorValueFromMemory(_logits, [1, manifest.Labels.Count]);
         _binding = _session.CreateIoBinding();
+        _binding.BindInput("image", _input);
         _binding.BindOutput("logits", _output);
+        _isOnDevice = device.IsCuda;
     }
 
     /// <summary>Runs one image.</summary>
@@ -43,8 +46,12 @@ public sealed class DenseNetwork : IDisposable
 
         image.CopyTo(_image);
 
-        // On a device the image is copied there when it is bound.
-        _binding.BindInput("image", _input);
+        if (_isOnDevice)
+        {
+            // The image is copied to the device when it is bound.
+            _binding.BindInput("image", _input);
+        }
+
         _session.RunWithBinding(_run, _binding);
         _logits.CopyTo(logits);
     }

@@ -2,7 +2,7 @@ using LCNet.Runtime;
 
 namespace LCNet.Server;
 
-/// <summary>What one image needs on its way through a model. Reused from image to image. Not thread-safe.</summary>
+/// <summary>What one image needs on its way through a model. Reused from image to image without clearing: everything is overwritten before it is read. Not thread-safe.</summary>
 internal sealed class ClassifyBuffers(InferenceEngine engine)
 {
     /// <summary>The image as height × width × 3 bytes; used while it is decoded.</summary>

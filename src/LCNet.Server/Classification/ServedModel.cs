@@ -20,8 +20,9 @@ internal sealed class ServedModel(InferenceEngine engine, ServerOptions options)
     /// <summary>What callers are told of it. Shared between replies, so never changed.</summary>
     public Model Description { get; } = Describe(engine.Bundle);
 
-    /// <summary>Buffers for one image each.</summary>
-    public BufferQueue Buffers { get; } = new(engine, options.MaxUnderWay, options.MaxQueue);
+    /// <summary>Buffers for one image each, as many as images may be under way; calls that wait for them hold nothing but their request.</summary>
+    public ResourcePool<ClassifyBuffers> Buffers { get; } =
+        new(Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ClassifyBuffers(engine)), options.MaxQueue);
 
     private static Model Describe(Bundle bundle)
     {
