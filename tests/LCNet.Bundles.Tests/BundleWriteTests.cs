@@ -82,6 +82,7 @@ public class BundleWriteTests
             (manifest with { Input = manifest.Input with { Std = [0.2f, float.NaN, 0.2f] } }, "input: std"),
             (manifest with { Input = manifest.Input with { Mean = [float.PositiveInfinity, 0, 0] } }, "input: mean"),
             (manifest with { Calibration = [end with { Top1 = double.NaN }] }, "top-1"),
+            (manifest with { Calibration = [end with { Top1StandardError = double.NaN }] }, "standard error"),
             (manifest with { Calibration = [end with { MeanFlops = double.NaN }] }, "FLOPs are not above 0"),
             (manifest with { Calibration = [end with { Effort = double.NaN }, end] }, "outside (0, 1]"),
         ];

@@ -163,11 +163,19 @@ public sealed record BlockSpec(
 /// <param name="MeanFlops">Mean planned FLOPs an image.</param>
 /// <param name="P95Flops">95th percentile of planned FLOPs.</param>
 /// <param name="Top1">Share classified right, in [0, 1].</param>
+/// <param name="Top1StandardError">Standard error of <paramref name="Top1"/>, in [0, 0.5].</param>
 public sealed record CalibrationPoint(
     [property: JsonRequired] double Effort,
     [property: JsonRequired] double MeanFlops,
     [property: JsonRequired] long P95Flops,
-    [property: JsonRequired] double Top1);
+    [property: JsonRequired] double Top1,
+    [property: JsonRequired] double Top1StandardError)
+{
+    /// <summary>The standard error of a share: √(p(1 − p)/n).</summary>
+    /// <param name="share">p, in [0, 1].</param>
+    /// <param name="images">n, at least 1.</param>
+    public static double StandardError(double share, int images) => Math.Sqrt(share * (1 - share) / images);
+}
 
 /// <summary>Where the weights came from.</summary>
 /// <param name="Data">What they were trained on, with what a reader must know of it.</param>

@@ -151,6 +151,7 @@ internal static partial class ManifestRules
             require(point.Effort is > 0 and <= 1, $"calibration: effort {point.Effort} is outside (0, 1]");
             require(point.MeanFlops > 0 && point.MeanFlops <= MaxFlops && point.P95Flops > 0, $"calibration at effort {point.Effort}: FLOPs are not above 0");
             require(point.Top1 is >= 0 and <= 1, $"calibration at effort {point.Effort}: top-1 {point.Top1} is outside [0, 1]");
+            require(point.Top1StandardError is >= 0 and <= 0.5, $"calibration at effort {point.Effort}: standard error {point.Top1StandardError} is outside [0, 0.5]");
             require(
                 i == 0 || (point.Effort > points[i - 1].Effort && point.MeanFlops >= points[i - 1].MeanFlops),
                 $"calibration at effort {point.Effort}: effort and mean FLOPs do not rise");

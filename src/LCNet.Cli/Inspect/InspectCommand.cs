@@ -46,10 +46,10 @@ internal static class InspectCommand
         parts.AddRow("head", $"{manifest.Labels.Count}", string.Empty, $"{manifest.Head.Flops:N0}", string.Empty, string.Empty, string.Empty);
         AnsiConsole.Write(parts);
 
-        var efforts = new Table().AddColumns("effort", "mean FLOPs", "of dense", "p95 FLOPs", "top-1").Title(manifest.Provenance.Split);
+        var efforts = new Table().AddColumns("effort", "mean FLOPs", "of dense", "p95 FLOPs", "top-1", "± s.e.").Title(manifest.Provenance.Split);
         foreach (CalibrationPoint point in manifest.Calibration)
         {
-            efforts.AddRow($"{point.Effort:0.##}", $"{point.MeanFlops:N0}", $"{point.MeanFlops / bundle.Flops.Dense:P1}", $"{point.P95Flops:N0}", $"{point.Top1:P2}");
+            efforts.AddRow($"{point.Effort:0.##}", $"{point.MeanFlops:N0}", $"{point.MeanFlops / bundle.Flops.Dense:P1}", $"{point.P95Flops:N0}", $"{point.Top1:P2}", $"{point.Top1StandardError:P2}");
         }
 
         AnsiConsole.Write(efforts);

@@ -45,6 +45,7 @@ internal sealed class ServedModel(InferenceEngine engine, ServerOptions options)
                     MeanFlops = point.MeanFlops,
                     P95Flops = point.P95Flops,
                     Top1 = point.Top1,
+                    Top1StandardError = point.Top1StandardError,
                 }),
             },
             Data = manifest.Provenance.Data,

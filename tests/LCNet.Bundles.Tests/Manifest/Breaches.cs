@@ -68,6 +68,8 @@ internal static class Breaches
             ["calibration beyond 1"] = (m => Calibrate(m, (0.5, 5, 0.5), (1.5, 6, 0.5), (1, 9, 0.5)), "calibration: effort 1.5 is outside (0, 1]"),
             ["calibration for free"] = (m => Calibrate(m, (0.5, 0, 0.5), (1, 9, 0.5)), "calibration at effort 0.5: FLOPs are not above 0"),
             ["calibration in percent"] = (m => Calibrate(m, (1, 9, 93.5)), "calibration at effort 1: top-1 93.5 is outside [0, 1]"),
+            ["calibration without doubt"] = (
+                m => m with { Calibration = [m.Calibration[^1] with { Top1StandardError = -0.01 }] }, "calibration at effort 1: standard error -0.01 is outside [0, 0.5]"),
         };
 
     private static BundleManifest Block(BundleManifest manifest, int index, Func<BlockSpec, BlockSpec> change) =>
@@ -77,5 +79,5 @@ internal static class Breaches
         manifest with { Spans = [.. spans.Select((span, i) => new SpanSpec($"gate_{i:00}.onnx", 100, span.First, span.Blocks))] };
 
     private static BundleManifest Calibrate(BundleManifest manifest, params (double Effort, double Flops, double Top1)[] points) =>
-        manifest with { Calibration = [.. points.Select(point => new CalibrationPoint(point.Effort, point.Flops, 10, point.Top1))] };
+        manifest with { Calibration = [.. points.Select(point => new CalibrationPoint(point.Effort, point.Flops, 10, point.Top1, 0.01))] };
 }

@@ -18,7 +18,7 @@ public class ManifestTextTests(SharedBundle shared) : IClassFixture<SharedBundle
         "head/output/channels", "head/output/height", "head/output/width", "spans/0/file", "spans/0/flops", "spans/0/first_block",
         "spans/1/blocks", "blocks/0/file", "blocks/0/kind", "blocks/0/input", "blocks/0/output", "blocks/0/channels", "blocks/0/flops",
         "blocks/1/flops/shortcut", "blocks/1/flops/per_channel", "blocks/1/flops/per_channel_squared", "calibration/0/effort",
-        "calibration/0/mean_flops", "calibration/0/p95_flops", "calibration/0/top1", "provenance/data", "provenance/split",
+        "calibration/0/mean_flops", "calibration/0/p95_flops", "calibration/0/top1", "calibration/0/top1_standard_error", "provenance/data", "provenance/split",
         "provenance/recipe", "provenance/seed", "provenance/epochs", "provenance/tool",
     ];
 

@@ -96,5 +96,5 @@ public class EffortCurveTests
         return points[^1].MeanFlops;
     }
 
-    private static CalibrationPoint Point(double effort, double flops) => new(effort, flops, 1, 0.5);
+    private static CalibrationPoint Point(double effort, double flops) => new(effort, flops, 1, 0.5, 0.01);
 }

@@ -31,7 +31,7 @@ public sealed class ModelTests(ServerFixture fixture)
         Assert.Equal(manifest.Blocks.Select(block => block.Channels), model.BlockChannels);
         Assert.Equal(
             manifest.Calibration,
-            model.Efforts.Select(point => new CalibrationPoint(point.Effort, point.MeanFlops, point.P95Flops, point.Top1)));
+            model.Efforts.Select(point => new CalibrationPoint(point.Effort, point.MeanFlops, point.P95Flops, point.Top1, point.Top1StandardError)));
         Assert.Equal("random numbers", model.Data);
         Assert.Equal(model, (await ListAsync(fixture.One)).Models.Single());
     }

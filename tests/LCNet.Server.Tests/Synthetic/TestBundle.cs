@@ -34,7 +34,7 @@ internal static class TestBundle
                 Labels = [.. Enumerable.Range(0, Labels).Select(label => $"class {label}")],
                 Normalisation = new Normalisation([0.5f, 0.45f, 0.4f], [0.3f, 0.25f, 0.35f]),
                 Calibration = [.. new[] { 0.25, 0.5, 1 }.Select(effort =>
-                    new CalibrationPoint(effort, cost.Cheapest + (effort * (cost.Dense - cost.Cheapest)), cost.Dense, effort))],
+                    new CalibrationPoint(effort, cost.Cheapest + (effort * (cost.Dense - cost.Cheapest)), cost.Dense, effort, 0.01))],
                 Provenance = new Provenance("random numbers", "none", new Dictionary<string, string>(), seed, 0, "tests"),
             }, Path.Combine(folder, model, $"{version}"));
         }
