@@ -8,10 +8,12 @@ namespace LCNet.Cli.Train;
 /// <summary>The recipe as command-line options, with the recipe's own defaults.</summary>
 internal sealed class RecipeOptions(TrainingOptions defaults)
 {
-    private readonly Option<int> _depth = Make("--depth", "Depth of the CIFAR ResNet, 6n+2.", defaults.Depth);
+    private readonly Option<StemKind> _family = Make("--family", "Family of the backbone: cifar for small images, imagenet for large ones.", defaults.Family);
+    private readonly Option<int> _depth = Make("--depth", "Depth of the ResNet: 6n+2 of the CIFAR family, 18, 34 or 50 of the ImageNet family.", defaults.Depth);
     private readonly Option<int> _width = Make("--width", "Channels of the first stage.", defaults.Width);
     private readonly Option<int> _size = Make("--size", "Height and width of the input in pixels; images are scaled and cropped to it.", defaults.InputSize);
     private readonly Option<GateSpan> _span = Make("--span", "Which blocks a gate decides at once: block, stage or model.", defaults.Span);
+    private readonly Option<GateKinds> _gates = Make("--gates", "Which gates are trained: both, layers, channels or none; the others stay open.", defaults.Gates);
     private readonly Option<int> _epochs = Make("--epochs", "Passes over the training images, dense phase included.", defaults.Epochs);
     private readonly Option<int> _dense = Make("--dense-epochs", "Epochs of the warm start with every gate open.", defaults.DenseEpochs);
     private readonly Option<int> _batch = Make("--batch", "Images a step.", defaults.BatchSize);
@@ -25,6 +27,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     private readonly Option<double> _lowest = Make("--min-effort", "Lowest effort that is trained.", defaults.MinEffort);
     private readonly Option<double> _flops = Make("--flops-weight", "Weight of the FLOPs loss.", defaults.FlopsWeight);
     private readonly Option<double> _usage = Make("--usage-weight", "Weight of the loss that keeps L-Net gates from becoming constant.", defaults.UsageWeight);
+    private readonly Option<double> _distillation = Make("--distillation", "Share of the loss that comes from the teacher's outputs, in [0, 1].", defaults.DistillationWeight);
     private readonly Option<double> _validation = Make("--validation", "Share of each class held back for validation, in (0, 1).", defaults.ValidationFraction);
     private readonly Option<int> _seed = Make("--seed", "Seed of weights, order, augmentation and efforts.", defaults.Seed);
     private readonly Option<int> _crop = Make("--crop", "Pixels of padding before a random crop; 0 for none.", defaults.Augmentation.CropPadding);
@@ -37,7 +40,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     {
         foreach (Option option in new Option[]
         {
-            _depth, _width, _size, _span, _epochs, _dense, _batch, _rate, _warmUp, _gateRate, _decay, _smoothing, _budget, _startShare, _lowest, _flops, _usage, _validation, _seed, _crop, _flip, _erase, _halfSize, _reduced,
+            _family, _depth, _width, _size, _span, _gates, _epochs, _dense, _batch, _rate, _warmUp, _gateRate, _decay, _smoothing, _budget, _startShare, _lowest, _flops, _usage, _distillation, _validation, _seed, _crop, _flip, _erase, _halfSize, _reduced,
         })
         {
             command.Options.Add(option);
@@ -46,10 +49,12 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
 
     public TrainingOptions Read(ParseResult parsed) => new()
     {
+        Family = parsed.GetValue(_family),
         Depth = parsed.GetValue(_depth),
         Width = parsed.GetValue(_width),
         InputSize = parsed.GetValue(_size),
         Span = parsed.GetValue(_span),
+        Gates = parsed.GetValue(_gates),
         Epochs = parsed.GetValue(_epochs),
         DenseEpochs = parsed.GetValue(_dense),
         BatchSize = parsed.GetValue(_batch),
@@ -63,6 +68,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
         MinEffort = parsed.GetValue(_lowest),
         FlopsWeight = parsed.GetValue(_flops),
         UsageWeight = parsed.GetValue(_usage),
+        DistillationWeight = parsed.GetValue(_distillation),
         ValidationFraction = parsed.GetValue(_validation),
         Seed = parsed.GetValue(_seed),
         HalfSizeUntil = parsed.GetValue(_halfSize),
@@ -80,10 +86,12 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     {
         FormattableString[] entries =
         [
+            $"family={options.Family}",
             $"depth={options.Depth}",
             $"width={options.Width}",
             $"input_size={options.InputSize}",
             $"span={options.Span}",
+            $"gates={options.Gates}",
             $"dense_epochs={options.DenseEpochs}",
             $"batch_size={options.BatchSize}",
             $"learning_rate={options.LearningRate}",
@@ -96,6 +104,8 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
             $"min_effort={options.MinEffort}",
             $"flops_weight={options.FlopsWeight}",
             $"usage_weight={options.UsageWeight}",
+            $"teacher={options.Teacher ?? "none"}",
+            $"distillation_weight={options.DistillationWeight}",
             $"{DataSource.ValidationFraction}={options.ValidationFraction}",
             $"crop_padding={options.Augmentation.CropPadding}",
             $"flip={options.Augmentation.Flip}",

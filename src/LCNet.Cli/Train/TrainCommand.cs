@@ -26,10 +26,11 @@ internal static class TrainCommand
         var note = new Option<string?>("--note") { Description = "What a reader must know of the data; written to the bundle's provenance." };
         var run = new Option<string?>("--run") { Description = "Folder for checkpoints. Default: .runs/<name>." };
         var resume = new Option<bool>("--resume") { Description = "Go on from the run's last checkpoint; the result is that of an uninterrupted run." };
-        var initial = new Option<string?>("--initial") { Description = "Checkpoint of the same architecture whose weights training starts from, to go on with another recipe." };
+        var initial = new Option<string?>("--initial") { Description = "Checkpoint of the same backbone whose weights training starts from; those of its gates too where they have the same span." };
+        var teacher = new Option<string?>("--teacher") { Description = "Checkpoint of a network whose dense outputs training learns from, besides the labels." };
         var threads = new Option<int>("--threads") { Description = "Threads of the training; 0 for one a core.", DefaultValueFactory = _ => 0 };
         var recipe = new RecipeOptions(Defaults);
-        var command = new Command("train", "Train an LC-Net, export it as a bundle, verify the export and calibrate effort.") { data, output, name, version, note, run, resume, initial, threads };
+        var command = new Command("train", "Train an LC-Net, export it as a bundle, verify the export and calibrate effort.") { data, output, name, version, note, run, resume, initial, teacher, threads };
         recipe.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -41,13 +42,13 @@ internal static class TrainCommand
                 parsed.GetValue(note));
 
             // On another thread: signals are handled once this method has returned.
-            await Task.Run(() => Run(parsed.GetValue(data)!, recipe.Read(parsed), target, parsed.GetValue(initial), parsed.GetValue(resume), parsed.GetValue(threads), cancellation), CancellationToken.None);
+            await Task.Run(() => Run(parsed.GetValue(data)!, recipe.Read(parsed), target, parsed.GetValue(initial), parsed.GetValue(teacher), parsed.GetValue(resume), parsed.GetValue(threads), cancellation), CancellationToken.None);
             return 0;
         });
         return command;
     }
 
-    private static void Run(string data, TrainingOptions options, TrainTarget target, string? initial, bool resume, int threads, CancellationToken cancellation)
+    private static void Run(string data, TrainingOptions options, TrainTarget target, string? initial, string? teacher, bool resume, int threads, CancellationToken cancellation)
     {
         // What can be wrong without looking at an image is said before any is read.
         List<string> problems = [.. options.Validate(), .. target.Validate()];
@@ -58,15 +59,11 @@ internal static class TrainCommand
 
         TorchLibrary.EnsureLoaded();
         torch.set_num_threads(threads > 0 ? threads : Environment.ProcessorCount);
-        LcNet? start = null;
-        if (initial is not null)
-        {
-            start = Checkpoint.ReadNetwork(initial).Network;
-            options = options with { Initial = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(initial))) };
-        }
-
+        (LcNet? start, string? startDigest) = ReadNetwork(initial);
+        (LcNet? teaching, string? teachingDigest) = ReadNetwork(teacher);
+        options = options with { Initial = startDigest, Teacher = teachingDigest };
         ImageSet images = DataSource.Read(data, options.InputSize);
-        var trainer = new Trainer(images, options, target.RunFolder, start);
+        var trainer = new Trainer(images, options, target.RunFolder, start, teaching);
         Console.WriteLine($"{images.Count} images of {images.Classes.Count} classes: {trainer.Split.Training.Count} to train on, {trainer.Split.Validation.Count} for validation.");
         LcNet network;
         using (var display = new TrainingDisplay(Path.Combine(target.RunFolder, "log.txt")))
@@ -97,6 +94,10 @@ internal static class TrainCommand
         };
         Export(network, description, target, images, trainer);
     }
+
+    private static (LcNet? Network, string? Digest) ReadNetwork(string? checkpoint) => checkpoint is null
+        ? (null, null)
+        : (Checkpoint.ReadNetwork(checkpoint).Network, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(checkpoint))));
 
     private static void Export(LcNet network, BundleDescription description, TrainTarget target, ImageSet images, Trainer trainer)
     {

@@ -59,7 +59,7 @@ public static class BundleExporter
             Labels = description.Labels,
             Input = new InputSpec(
                 spec.InputSize, spec.InputSize, InputSpec.Rgb, description.Normalisation.Mean, description.Normalisation.Std, InputSpec.FitCrop),
-            Stem = Save(graphs.Stem(), "stem.onnx", cost.Stem, new MapShape(spec.Width, spec.InputSize, spec.InputSize)),
+            Stem = Save(graphs.Stem(), "stem.onnx", cost.Stem, new MapShape(spec.Width, spec.StemSize, spec.StemSize)),
             Spans = [.. spec.Spans().Select((span, i) =>
             {
                 string file = $"gate_{i:00}.onnx";

@@ -1,8 +1,7 @@
 using LCNet.Bundles;
 using LCNet.Training.Data;
 using LCNet.Training.Networks;
-using TorchSharp;
-using static TorchSharp.torch;
+using LCNet.Training.Recipe;
 
 namespace LCNet.Training.Export;
 
@@ -26,7 +25,6 @@ public static class Calibrator
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(efforts);
-        network.eval();
         var points = new List<CalibrationPoint>();
         foreach (double effort in efforts.Reverse())
         {
@@ -43,39 +41,9 @@ public static class Calibrator
 
     private static CalibrationPoint Measure(LcNet network, ImageSet images, IReadOnlyList<int> indices, Normalisation normalisation, double effort)
     {
-        using var noGrad = no_grad();
-        var reader = new BatchReader(images, normalisation);
-        var flops = new List<long>(indices.Count);
-        long right = 0;
-        foreach (int[] batch in indices.Chunk(250))
-        {
-            using var scope = NewDisposeScope();
-            (Tensor x, Tensor labels) = reader.Read(batch, Augmentation.None, Random.Shared);
-            LcNetOutput output = network.Forward(x, full(batch.Length, 1, effort));
-            right += output.Logits.argmax(1).eq(labels).sum().ToInt64();
-            flops.AddRange(PlannedFlops(network, output));
-        }
-
-        flops.Sort();
-        return new CalibrationPoint(effort, flops.Average(), flops[(int)Math.Ceiling(0.95 * flops.Count) - 1], (double)right / indices.Count);
-    }
-
-    /// <summary>FLOPs of each image of a forward pass, exactly.</summary>
-    internal static long[] PlannedFlops(LcNet network, LcNetOutput output)
-    {
-        long[] flops = new long[output.Logits.shape[0]];
-        Array.Fill(flops, network.Cost.Cheapest);
-        for (int block = 0; block < output.Layers.Count; block++)
-        {
-            BlockFlops cost = network.Cost.Blocks[block];
-            using Tensor kept = ((output.Layers[block] > 0).to_type(ScalarType.Int64) * (output.Channels[block] > 0).sum(1)).contiguous();
-            long[] channels = kept.data<long>().ToArray();
-            for (int i = 0; i < flops.Length; i++)
-            {
-                flops[i] += cost.At((int)channels[i]) - cost.Shortcut;
-            }
-        }
-
-        return flops;
+        Evaluation evaluation = Evaluation.Of(network, images, indices, normalisation, effort);
+        FlopsSummary flops = FlopsSummary.Of(evaluation.Flops);
+        return new CalibrationPoint(
+            effort, flops.Mean, flops.P95, evaluation.Accuracy, CalibrationPoint.StandardError(evaluation.Accuracy, indices.Count));
     }
 }

@@ -15,7 +15,7 @@ internal sealed class SegmentGraphs(LcNet network)
         var graph = new OnnxGraph("stem");
         string image = ImageInput(graph);
         AddStem(graph, image, "y");
-        graph.Output("y", OnnxGraph.Batch, network.Spec.Width, network.Spec.InputSize, network.Spec.InputSize);
+        graph.Output("y", OnnxGraph.Batch, network.Spec.Width, network.Spec.StemSize, network.Spec.StemSize);
         return graph;
     }
 
@@ -176,8 +176,16 @@ internal sealed class SegmentGraphs(LcNet network)
     private string ImageInput(OnnxGraph graph) =>
         graph.Input("image", Float, [OnnxGraph.Batch, .. MapOf(3, network.Spec.InputSize)]);
 
-    private string AddStem(OnnxGraph graph, string image, string output) =>
-        graph.Node("Relu", output, [AddConv(graph, image, "stem_conv", network.Stem, (3, 1))]);
+    private string AddStem(OnnxGraph graph, string image, string output)
+    {
+        if (network.Spec.Stem == StemKind.Cifar)
+        {
+            return graph.Node("Relu", output, [AddConv(graph, image, "stem_conv", network.Stem, (3, 1))]);
+        }
+
+        string relu = AddConvRelu(graph, image, "stem_conv", network.Stem, (7, 2));
+        return graph.Node("MaxPool", output, [relu], ("kernel_shape", [3, 3]), ("strides", [2, 2]), ("pads", [1, 1, 1, 1]));
+    }
 
     private void AddHead(OnnxGraph graph, string x)
     {

@@ -12,7 +12,7 @@ namespace LCNet.Training.Networks;
 /// A naive gate of this form soon becomes constant. Here the linear layer is factored so that it cannot: its image-dependent part is
 /// standardised over the batch (mean 0, variance 1 by construction), and the part that depends on effort only, the shift, is kept
 /// within ±<c>bound</c>. Were the image-dependent part normal, a gate could be open for Φ(±bound) of the images at the extremes.
-/// With the running statistics both parts fold into one linear layer, see <see cref="Fold"/>.
+/// A gate that is not learned is open for every image. With the running statistics both parts fold into one linear layer, see <see cref="Fold"/>.
 /// </remarks>
 internal sealed class Gate : Module
 {
@@ -24,11 +24,15 @@ internal sealed class Gate : Module
     private readonly Parameter _shiftAtZero;
     private readonly Parameter _shiftAtOne;
     private readonly double _bound;
+    private readonly int _outputs;
+    private readonly bool _learned;
 
-    public Gate(string name, int features, int outputs, double bound, double initialShift)
+    public Gate(string name, int features, int outputs, double bound, double initialShift, bool learned)
         : base(name)
     {
         _bound = bound;
+        _outputs = outputs;
+        _learned = learned;
         _score = Linear(features, outputs, hasBias: false);
         _standardise = BatchNorm1d(outputs, momentum: 0.03, affine: false);
         double start = Math.Atanh(initialShift / bound);
@@ -43,6 +47,12 @@ internal sealed class Gate : Module
     /// <param name="effort">[N, 1], in (0, 1].</param>
     public Decision Decide(Tensor pooled, Tensor effort)
     {
+        if (!_learned)
+        {
+            Tensor open = ones(pooled.shape[0], _outputs);
+            return new Decision(open, open);
+        }
+
         Tensor zero = _bound * tanh(_shiftAtZero);
         Tensor one = _bound * tanh(_shiftAtOne);
         Tensor margin = _standardise.call(_score.call(pooled)) + zero + ((one - zero) * effort);
@@ -53,12 +63,28 @@ internal sealed class Gate : Module
     // exported gate becomes one of the logits.
     private Tensor Gain() => exp(_logGain.clamp(-MaxLogGain, MaxLogGain));
 
+    /// <summary>Shifts the gate so that it is open for a share of images, as far as standardised scores are normal.</summary>
+    /// <param name="share">Within what the bound allows.</param>
+    public void OpenFor(double share)
+    {
+        using var noGrad = no_grad();
+
+        // The normal distribution's quantile.
+        double shift = Math.Sqrt(2) * erfinv(tensor((2 * share) - 1)).ToDouble();
+        _shiftAtZero.fill_(Math.Atanh(shift / _bound));
+        _shiftAtOne.fill_(Math.Atanh(shift / _bound));
+    }
+
     /// <summary>The linear layer that does the same at inference.</summary>
     /// <returns>The weight [outputs, C + 1], whose last column is that of effort, and the bias [outputs], detached.</returns>
     public (Tensor Weight, Tensor Bias) Fold()
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
+        if (!_learned)
+        {
+            return (zeros(_outputs, _score.weight!.shape[1] + 1).MoveToOuterDisposeScope(), ones(_outputs).MoveToOuterDisposeScope());
+        }
 
         // In double precision: the score's mean is many deviations from 0, and what is left of the difference decides.
         Tensor gain = Gain().to_type(ScalarType.Float64);

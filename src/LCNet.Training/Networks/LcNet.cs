@@ -25,7 +25,7 @@ public sealed class LcNet : Module
         ArgumentNullException.ThrowIfNull(spec);
         Spec = spec;
         IReadOnlyList<BlockShape> shapes = spec.Blocks();
-        _stem = new ConvBn("stem", 3, spec.Width, 3);
+        _stem = spec.Stem == StemKind.Cifar ? new ConvBn("stem", 3, spec.Width, 3) : new ConvBn("stem", 3, spec.Width, 7, stride: 2);
         _blocks = new ModuleList<ResidualBlock>([.. shapes.Select((shape, i) => new ResidualBlock($"block{i}", spec.Kind, shape))]);
         _head = Linear(shapes[^1].OutputChannels, spec.Classes);
         _layerGates = [];
@@ -34,8 +34,8 @@ public sealed class LcNet : Module
         {
             int features = shapes[first].InputChannels;
             int channels = shapes.Skip(first).Take(count).Sum(shape => shape.InnerChannels);
-            _layerGates.Add(new Gate($"layers{first}", features, count, LayerBound, InitialShift));
-            _channelGates.Add(new Gate($"channels{first}", features, channels, ChannelBound, InitialShift));
+            _layerGates.Add(new Gate($"layers{first}", features, count, LayerBound, InitialShift, spec.Gates.HasFlag(GateKinds.Layers)));
+            _channelGates.Add(new Gate($"channels{first}", features, channels, ChannelBound, InitialShift, spec.Gates.HasFlag(GateKinds.Channels)));
         }
 
         RegisterComponents();
@@ -63,7 +63,8 @@ public sealed class LcNet : Module
     /// <param name="effort">[N, 1] in (0, 1]; null opens every gate (the dense network).</param>
     public LcNetOutput Forward(Tensor images, Tensor? effort)
     {
-        Tensor x = functional.relu(_stem.call(images));
+        Tensor x = functional.relu(_stem.call(images), inplace: true);
+        x = Spec.Stem == StemKind.Cifar ? x : functional.max_pool2d(x, 3, 2, 1);
         var layers = new List<Tensor>();
         var channels = new List<Tensor>();
         var margins = new List<Tensor>();
@@ -121,12 +122,62 @@ public sealed class LcNet : Module
         var gates = new List<Parameter>();
         foreach ((string name, Parameter parameter) in named_parameters())
         {
-            bool gate = name.StartsWith("_layerGates", StringComparison.Ordinal) || name.StartsWith("_channelGates", StringComparison.Ordinal);
-            (gate ? gates : parameter.dim() >= 2 ? decayed : plain).Add(parameter);
+            (IsOfGate(name) ? gates : parameter.dim() >= 2 ? decayed : plain).Add(parameter);
         }
 
         return (decayed, plain, gates);
     }
+
+    /// <summary>Sets every gate so that it is open for about a share of images, at every effort.</summary>
+    internal void OpenGatesFor(double layers, double channels)
+    {
+        foreach (Gate gate in _layerGates)
+        {
+            gate.OpenFor(layers);
+        }
+
+        foreach (Gate gate in _channelGates)
+        {
+            gate.OpenFor(channels);
+        }
+    }
+
+    /// <summary>Makes running statistics those of the last batch alone.</summary>
+    internal void TakeStatisticsFromOneBatch()
+    {
+        foreach (Module module in modules())
+        {
+            if (module is BatchNorm1d scores)
+            {
+                scores.momentum = 1;
+            }
+            else if (module is BatchNorm2d maps)
+            {
+                maps.momentum = 1;
+            }
+        }
+    }
+
+    /// <summary>Takes over all weights and statistics, those of gates only where they were learned for the same spans.</summary>
+    internal void CopyFrom(LcNet source)
+    {
+        using var noGrad = no_grad();
+        Dictionary<string, Tensor> own = state_dict();
+        foreach ((string name, Tensor value) in source.state_dict())
+        {
+            if (!IsOfGate(name) || (source.Spec.Span == Spec.Span && source.Spec.Gates.HasFlag(KindOf(name))))
+            {
+                own[name].copy_(value);
+            }
+        }
+    }
+
+    private static bool IsOfGate(string name) => KindOf(name) != GateKinds.None;
+
+    private static GateKinds KindOf(string name) =>
+        name.StartsWith("_layerGates", StringComparison.Ordinal) ? GateKinds.Layers
+        : name.StartsWith("_channelGates", StringComparison.Ordinal) ? GateKinds.Channels
+        : GateKinds.None;
 }
 
 /// <summary>What a forward pass gives.</summary>

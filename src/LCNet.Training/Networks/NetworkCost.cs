@@ -10,7 +10,7 @@ public sealed class NetworkCost
     {
         ArgumentNullException.ThrowIfNull(spec);
         IReadOnlyList<BlockShape> shapes = spec.Blocks();
-        Stem = 2L * spec.InputSize * spec.InputSize * 3 * 9 * spec.Width;
+        Stem = StemFlops(spec);
         Head = 2L * shapes[^1].OutputChannels * spec.Classes;
         Blocks = [.. shapes.Select(shape => ResidualBlock.CountFlops(spec.Kind == BlockKind.Bottleneck, shape))];
         Gates = [.. spec.Spans().Select(span =>
@@ -36,4 +36,10 @@ public sealed class NetworkCost
 
     /// <summary>The gated network with every block skipped.</summary>
     public long Cheapest { get; }
+
+    private static long StemFlops(ResNetSpec spec)
+    {
+        (int size, int kernel) = spec.Stem == StemKind.Cifar ? (spec.InputSize, 3) : ((spec.InputSize + 1) / 2, 7);
+        return 2L * size * size * 3 * kernel * kernel * spec.Width;
+    }
 }

@@ -23,6 +23,33 @@ public enum BlockKind
     Bottleneck,
 }
 
+/// <summary>What stands in front of the residual blocks.</summary>
+public enum StemKind
+{
+    /// <summary>One 3×3 convolution at full resolution.</summary>
+    Cifar,
+
+    /// <summary>A 7×7 convolution of stride 2, then a 3×3 max pool of stride 2: a quarter of the resolution.</summary>
+    ImageNet,
+}
+
+/// <summary>Which gates a network has. One that it lacks is open for every image.</summary>
+[Flags]
+public enum GateKinds
+{
+    /// <summary>None: the static network.</summary>
+    None = 0,
+
+    /// <summary>L-Net, which skips blocks.</summary>
+    Layers = 1,
+
+    /// <summary>C-Net, which skips channels.</summary>
+    Channels = 2,
+
+    /// <summary>L-Net and C-Net.</summary>
+    Both = Layers | Channels,
+}
+
 /// <summary>Where one residual block stands: its shapes, in channels and pixels.</summary>
 /// <param name="InputChannels">Channels that enter.</param>
 /// <param name="InnerChannels">Channels that the C-Net chooses from.</param>
@@ -42,6 +69,12 @@ public sealed record ResNetSpec
     /// <summary>Block kind of every block.</summary>
     public BlockKind Kind { get; init; } = BlockKind.Basic;
 
+    /// <summary>What stands in front of the first block.</summary>
+    public StemKind Stem { get; init; } = StemKind.Cifar;
+
+    /// <summary>Which gates there are.</summary>
+    public GateKinds Gates { get; init; } = GateKinds.Both;
+
     /// <summary>Blocks in each stage; the resolution halves and the width doubles from stage to stage.</summary>
     public required IReadOnlyList<int> BlocksPerStage { get; init; }
 
@@ -57,6 +90,9 @@ public sealed record ResNetSpec
     /// <summary>Which blocks a gate decides.</summary>
     public GateSpan Span { get; init; } = GateSpan.Block;
 
+    /// <summary>Height and width of the map that enters the first block.</summary>
+    public int StemSize => Stem == StemKind.Cifar ? InputSize : Half(Half(InputSize));
+
     /// <summary>The CIFAR ResNet of He et al. 2016 with depth 6n+2: three stages of n basic blocks.</summary>
     /// <exception cref="ArgumentException">The depth is not 6n+2 with n of at least 1.</exception>
     public static ResNetSpec Cifar(int depth, int width, int classes, GateSpan span = GateSpan.Block)
@@ -70,20 +106,38 @@ public sealed record ResNetSpec
         return new ResNetSpec { BlocksPerStage = [blocks, blocks, blocks], Width = width, Classes = classes, Span = span };
     }
 
+    /// <summary>The ImageNet ResNet of He et al. 2016 with 18, 34 or 50 layers.</summary>
+    /// <exception cref="ArgumentException">The depth is another.</exception>
+    public static ResNetSpec ImageNet(int depth, int width, int classes, GateSpan span = GateSpan.Block) => new()
+    {
+        Kind = depth == 50 ? BlockKind.Bottleneck : BlockKind.Basic,
+        Stem = StemKind.ImageNet,
+        BlocksPerStage = depth switch
+        {
+            18 => [2, 2, 2, 2],
+            34 or 50 => [3, 4, 6, 3],
+            _ => throw new ArgumentException($"An ImageNet ResNet has 18, 34 or 50 layers here, not {depth}.", nameof(depth)),
+        },
+        Width = width,
+        Classes = classes,
+        InputSize = 224,
+        Span = span,
+    };
+
     /// <summary>The shapes of all blocks in order.</summary>
     public IReadOnlyList<BlockShape> Blocks()
     {
         var shapes = new List<BlockShape>();
         int expansion = Kind == BlockKind.Bottleneck ? 4 : 1;
         int channels = Width;
-        int size = InputSize;
+        int size = StemSize;
         for (int stage = 0; stage < BlocksPerStage.Count; stage++)
         {
             int inner = Width << stage;
             for (int block = 0; block < BlocksPerStage[stage]; block++)
             {
                 int stride = stage > 0 && block == 0 ? 2 : 1;
-                int halved = (size + stride - 1) / stride;
+                int halved = stride == 1 ? size : Half(size);
                 shapes.Add(new BlockShape(channels, inner, inner * expansion, stride, size, halved));
                 channels = inner * expansion;
                 size = halved;
@@ -93,11 +147,12 @@ public sealed record ResNetSpec
         return shapes;
     }
 
-    /// <summary>Whether a network of one architecture can take the weights of the other.</summary>
-    public bool HasShapeOf(ResNetSpec other)
+    /// <summary>Whether two networks differ in their gates and the size of their input at most.</summary>
+    public bool HasBackboneOf(ResNetSpec other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        return (Kind, Span, Width, Classes) == (other.Kind, other.Span, other.Width, other.Classes) && BlocksPerStage.SequenceEqual(other.BlocksPerStage);
+        return (Kind, Stem, Width, Classes) == (other.Kind, other.Stem, other.Width, other.Classes)
+            && BlocksPerStage.SequenceEqual(other.BlocksPerStage);
     }
 
     /// <summary>The gate spans in order, each as the index of its first block and its length.</summary>
@@ -120,4 +175,6 @@ public sealed record ResNetSpec
                 return [(0, total)];
         }
     }
+
+    private static int Half(int size) => (size + 1) / 2;
 }

@@ -19,20 +19,28 @@ public sealed class Trainer
 {
     private const double Momentum = 0.9;
     private const double MaxGradientNorm = 5;
+
+    // A gate that is open for nearly all images learns from few of them.
+    private const double MaxOpenShare = 0.95;
     private readonly ImageSet _images;
     private readonly TrainingOptions _options;
     private readonly string _checkpoint;
     private readonly LcNet? _initial;
+    private readonly LcNet? _teacher;
 
     /// <summary>Prepares a training.</summary>
     /// <param name="images">All images; the trainer takes the validation split from them.</param>
     /// <param name="options">The recipe.</param>
     /// <param name="folder">Where <c>checkpoint.zip</c> is written after every epoch.</param>
-    /// <param name="initial">A network of the recipe's architecture whose weights training starts from; null for random ones. It is only read.</param>
+    /// <param name="initial">
+    /// A network of the same backbone whose weights training starts from, those of its gates too where they have the same span; null for random ones.
+    /// It is only read.
+    /// </param>
+    /// <param name="teacher">A network for the same classes whose dense outputs training learns from; null for none. Put into evaluation mode.</param>
     /// <exception cref="ArgumentException">
-    /// The recipe has a value out of range, and the message names all of them; or the images or the initial network do not fit the recipe.
+    /// The recipe has a value out of range, and the message names all of them; or the images or a network do not fit the recipe.
     /// </exception>
-    public Trainer(ImageSet images, TrainingOptions options, string folder, LcNet? initial = null)
+    public Trainer(ImageSet images, TrainingOptions options, string folder, LcNet? initial = null, LcNet? teacher = null)
     {
         ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(options);
@@ -47,14 +55,20 @@ public sealed class Trainer
             throw new ArgumentException($"The images have {images.Size} pixels, the recipe asks for {options.InputSize}.", nameof(images));
         }
 
-        if (initial is not null && !initial.Spec.HasShapeOf(options.Architecture(images.Classes.Count)))
+        if (initial is not null && !initial.Spec.HasBackboneOf(options.Architecture(images.Classes.Count)))
         {
-            throw new ArgumentException("The initial network is of another architecture than the recipe.", nameof(initial));
+            throw new ArgumentException("The initial network has another backbone than the recipe.", nameof(initial));
+        }
+
+        if (teacher is not null && teacher.Spec.Classes != images.Classes.Count)
+        {
+            throw new ArgumentException($"The teacher knows {teacher.Spec.Classes} classes, the images have {images.Classes.Count}.", nameof(teacher));
         }
 
         _images = images;
         _options = options;
         _initial = initial;
+        _teacher = teacher;
         Directory.CreateDirectory(folder);
         _checkpoint = Path.Combine(folder, "checkpoint.zip");
         Split = Split.ByContent(images, options.ValidationFraction);
@@ -82,9 +96,11 @@ public sealed class Trainer
     {
         manual_seed(_options.Seed);
         var network = new LcNet(_options.Architecture(_images.Classes.Count));
+        _teacher?.eval();
+        OpenGates(network);
         if (_initial is not null)
         {
-            network.load_state_dict(_initial.state_dict());
+            network.CopyFrom(_initial);
         }
 
         (IReadOnlyList<Parameter> decayed, IReadOnlyList<Parameter> plain, IReadOnlyList<Parameter> gates) = network.ParameterGroups();
@@ -100,43 +116,22 @@ public sealed class Trainer
         {
             RunEpoch(network, optimizer, epoch, progress, cancellation);
             Checkpoint.Write(_checkpoint, Info(epoch + 1), network, optimizer);
-            epochDone?.Invoke(epoch + 1, Evaluate(network, _images, Split.Validation, Normalisation, epoch < _options.DenseEpochs ? null : 1));
+            epochDone?.Invoke(epoch + 1, Evaluation.Of(network, _images, Split.Validation, Normalisation, IsDense(epoch) ? null : 1));
         }
 
         network.eval();
         return network;
     }
 
-    /// <summary>Measures a network on some images.</summary>
-    /// <param name="network">Left in evaluation mode.</param>
-    /// <param name="images">Where the images are.</param>
-    /// <param name="indices">Which of them.</param>
-    /// <param name="normalisation">As in training.</param>
-    /// <param name="effort">In (0, 1]; null for the dense network.</param>
-    public static Evaluation Evaluate(LcNet network, ImageSet images, IReadOnlyList<int> indices, Normalisation normalisation, double? effort)
+    // Untrained gates let through what the gated phase holds them to first, each kind its part.
+    private void OpenGates(LcNet network)
     {
-        ArgumentNullException.ThrowIfNull(network);
-        network.eval();
-        using var noGrad = no_grad();
-        var reader = new BatchReader(images, normalisation);
-        long right = 0;
-        double share = 0;
-        double[] runs = new double[network.Spec.BlocksPerStage.Sum()];
-        foreach (int[] batch in indices.Chunk(250))
-        {
-            using var scope = NewDisposeScope();
-            (Tensor x, Tensor labels) = reader.Read(batch, Augmentation.None, Random.Shared);
-            LcNetOutput output = network.Forward(x, effort is null ? null : full(batch.Length, 1, effort.Value));
-            right += output.Logits.argmax(1).eq(labels).sum().ToInt64();
-            share += output.FlopsShare?.sum().ToDouble() ?? batch.Length;
-            for (int block = 0; block < runs.Length; block++)
-            {
-                runs[block] += effort is null ? batch.Length : (output.Layers[block] > 0).sum().ToInt64();
-            }
-        }
-
-        return new Evaluation((double)right / indices.Count, share / indices.Count, [.. runs.Select(run => run / indices.Count)]);
+        double share = _options.Gates == GateKinds.Both ? Math.Sqrt(_options.StartShare) : _options.StartShare;
+        share = Math.Min(share, MaxOpenShare);
+        network.OpenGatesFor(share, share);
     }
+
+    private bool IsDense(int epoch) => epoch < _options.DenseEpochs || _options.Gates == GateKinds.None;
 
     private CheckpointInfo Info(int epochs) =>
         new() { Options = _options, Epochs = epochs, Classes = _images.Classes, Normalisation = Normalisation };
@@ -181,7 +176,7 @@ public sealed class Trainer
             (Tensor x, Tensor labels) = reader.Read(order.AsSpan(i * size, size), _options.Augmentation, random);
             int resolution = schedule.Resolution(epoch);
             x = resolution == _options.InputSize ? x : functional.adaptive_avg_pool2d(x, resolution);
-            (double Loss, double Right, double Share) result = Step(network, optimizer, x, labels, epoch < _options.DenseEpochs ? null : Efforts(schedule, step, random));
+            (double Loss, double Right, double Share) result = Step(network, optimizer, x, labels, IsDense(epoch) ? null : Efforts(schedule, step, random));
             loss += result.Loss;
             right += result.Right;
             share += result.Share;
@@ -220,7 +215,7 @@ public sealed class Trainer
         Tensor? effort = groups is null ? null : cat([.. groups.Select(group => full(group.Count, 1, group.Effort))], 0);
         LcNetOutput output = network.Forward(x, effort);
         Tensor entropy = functional.cross_entropy(output.Logits, labels, label_smoothing: _options.LabelSmoothing);
-        Tensor total = entropy;
+        Tensor total = _teacher is null ? entropy : ((1 - _options.DistillationWeight) * entropy) + (_options.DistillationWeight * Distance(output.Logits, x));
         double share = 1;
         if (groups is not null)
         {
@@ -233,5 +228,17 @@ public sealed class Trainer
         _ = nn.utils.clip_grad_norm_(network.parameters(), MaxGradientNorm);
         optimizer.step();
         return (entropy.ToDouble(), output.Logits.argmax(1).eq(labels).sum().ToDouble(), share);
+    }
+
+    // Cross-entropy against the teacher's probabilities: up to a constant the Kullback-Leibler divergence (Hinton et al. 2015, temperature 1).
+    private Tensor Distance(Tensor logits, Tensor x)
+    {
+        Tensor taught;
+        using (no_grad())
+        {
+            taught = functional.softmax(_teacher!.Forward(x, null).Logits, 1);
+        }
+
+        return functional.cross_entropy(logits, taught);
     }
 }

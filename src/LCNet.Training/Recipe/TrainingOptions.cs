@@ -6,7 +6,10 @@ namespace LCNet.Training.Recipe;
 /// <summary>Everything that decides the result of a training, besides the images.</summary>
 public sealed record TrainingOptions
 {
-    /// <summary>Depth of the CIFAR ResNet, 6n+2.</summary>
+    /// <summary>Family of the backbone: <see cref="StemKind.Cifar"/> for small images, <see cref="StemKind.ImageNet"/> for large ones.</summary>
+    public StemKind Family { get; init; } = StemKind.Cifar;
+
+    /// <summary>Depth of the ResNet: 6n+2 of the CIFAR family, 18, 34 or 50 of the ImageNet family.</summary>
     public int Depth { get; init; } = 14;
 
     /// <summary>Channels of the first stage.</summary>
@@ -17,6 +20,9 @@ public sealed record TrainingOptions
 
     /// <summary>Which blocks a gate decides.</summary>
     public GateSpan Span { get; init; } = GateSpan.Block;
+
+    /// <summary>Which gates are trained; the others stay open.</summary>
+    public GateKinds Gates { get; init; } = GateKinds.Both;
 
     /// <summary>Passes over the training images, dense phase included.</summary>
     public int Epochs { get; init; } = 28;
@@ -46,7 +52,7 @@ public sealed record TrainingOptions
     public double Budget { get; init; } = 0.57;
 
     /// <summary>
-    /// Share of dense FLOPs that gates are held to at every effort when the gated phase begins, about what untrained gates cost. From there the
+    /// Share of dense FLOPs that untrained gates let through, and that they are held to at every effort when the gated phase begins. From there the
     /// target tightens over 60 % of the phase: slowly, or gates collapse.
     /// </summary>
     public double StartShare { get; init; } = 0.9;
@@ -66,8 +72,14 @@ public sealed record TrainingOptions
     /// <summary>Share of the epochs after which all run at full resolution; those behind <see cref="HalfSizeUntil"/> run at three quarters of it.</summary>
     public double ReducedUntil { get; init; } = 0.65;
 
-    /// <summary>SHA-256 of the checkpoint whose weights, gates included, training starts from; null to start from random ones.</summary>
+    /// <summary>SHA-256 of the checkpoint whose weights training starts from; null to start from random ones.</summary>
     public string? Initial { get; init; }
+
+    /// <summary>Share of the loss that comes from the teacher's outputs, in [0, 1]; without a teacher it means nothing.</summary>
+    public double DistillationWeight { get; init; } = 0.5;
+
+    /// <summary>SHA-256 of the checkpoint whose dense outputs training learns from; null for none.</summary>
+    public string? Teacher { get; init; }
 
     /// <summary>Share of each class held back for validation, in (0, 1).</summary>
     public double ValidationFraction { get; init; } = 0.1;
@@ -79,8 +91,10 @@ public sealed record TrainingOptions
     public Augmentation Augmentation { get; init; } = new();
 
     /// <summary>The architecture for a number of classes.</summary>
-    /// <exception cref="ArgumentException">The depth is not 6n+2.</exception>
-    public ResNetSpec Architecture(int classes) => ResNetSpec.Cifar(Depth, Width, classes, Span) with { InputSize = InputSize };
+    /// <exception cref="ArgumentException">The family has no network of that depth.</exception>
+    public ResNetSpec Architecture(int classes) =>
+        (Family == StemKind.Cifar ? ResNetSpec.Cifar(Depth, Width, classes, Span) : ResNetSpec.ImageNet(Depth, Width, classes, Span))
+            with { InputSize = InputSize, Gates = Gates };
 
     /// <summary>Every value that is out of range, one line each; empty when all is well.</summary>
     public IReadOnlyList<string> Validate()
@@ -94,7 +108,9 @@ public sealed record TrainingOptions
             }
         }
 
-        Check(Depth >= 8 && Depth % 6 == 2, $"depth: 6n+2 (8, 14, 20, …), not {Depth}");
+        Check(
+            Family == StemKind.Cifar ? Depth >= 8 && Depth % 6 == 2 : Depth is 18 or 34 or 50,
+            $"depth: {(Family == StemKind.Cifar ? "6n+2 (8, 14, 20, …)" : "18, 34 or 50")}, not {Depth}");
         Check(Width is >= 1 and <= 1024, $"width: 1 to 1024, not {Width}");
         Check(InputSize is >= 8 and <= 512, $"input size: 8 to 512, not {InputSize}");
         Check(Epochs >= 1, $"epochs: at least 1, not {Epochs}");
@@ -112,6 +128,7 @@ public sealed record TrainingOptions
         Check(UsageWeight >= 0 && double.IsFinite(UsageWeight), $"usage weight: at least 0, not {UsageWeight}");
         Check(HalfSizeUntil is >= 0 and <= 1, $"half size until: [0, 1], not {HalfSizeUntil}");
         Check(ReducedUntil is >= 0 and <= 1, $"reduced until: [0, 1], not {ReducedUntil}");
+        Check(DistillationWeight is >= 0 and <= 1, $"distillation weight: [0, 1], not {DistillationWeight}");
         Check(ValidationFraction is > 0 and < 1, $"validation fraction: (0, 1), not {ValidationFraction}");
         Check(Augmentation.CropPadding >= 0, $"crop padding: at least 0, not {Augmentation.CropPadding}");
         Check(Augmentation.EraseProbability is >= 0 and <= 1, $"erase probability: [0, 1], not {Augmentation.EraseProbability}");

@@ -9,9 +9,3 @@ namespace LCNet.Training.Recipe;
 /// <param name="Accuracy">Share of this epoch's training images classified right so far, all efforts together, in [0, 1].</param>
 /// <param name="FlopsShare">Mean planned over dense FLOPs of this epoch so far at effort 1, gates included, so it may exceed 1; exactly 1 in the dense phase.</param>
 public sealed record TrainingProgress(int Epoch, int Epochs, int Step, int Steps, double Loss, double Accuracy, double FlopsShare);
-
-/// <summary>How a network did on a set of images.</summary>
-/// <param name="Accuracy">Top-1, in [0, 1].</param>
-/// <param name="FlopsShare">Mean planned over dense FLOPs, gates included, so it may exceed 1.</param>
-/// <param name="RunRates">Share of images that ran each block, in [0, 1].</param>
-public sealed record Evaluation(double Accuracy, double FlopsShare, IReadOnlyList<double> RunRates);

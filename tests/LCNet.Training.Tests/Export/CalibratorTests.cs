@@ -71,7 +71,12 @@ public class CalibratorTests
         }
 
         Assert.Equal(flops.Average(), point.MeanFlops, 1e-6);
-        Assert.Equal((double)right / indices.Length, point.Top1, 1e-12);
+        double top1 = (double)right / indices.Length;
+        Assert.Equal(top1, point.Top1, 1e-12);
+
+        // The deviation of right (1) and wrong (0) over all images, over the root of their number.
+        double variance = ((right * Math.Pow(1 - top1, 2)) + ((indices.Length - right) * Math.Pow(top1, 2))) / indices.Length;
+        Assert.Equal(Math.Sqrt(variance / indices.Length), point.Top1StandardError, 1e-12);
 
         // The 95th percentile is the least value that at least 95 % of the images do not exceed.
         long percentile = flops.Order().First(candidate => flops.Count(value => value <= candidate) >= 0.95 * flops.Count);

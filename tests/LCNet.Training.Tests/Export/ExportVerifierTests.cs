@@ -42,6 +42,40 @@ public class ExportVerifierTests
         Assert.True(comparison.Agrees);
     }
 
+    [Theory]
+    [InlineData(BlockKind.Basic)]
+    [InlineData(BlockKind.Bottleneck)]
+    public void Compare_ImageNetStem_Agrees(BlockKind kind)
+    {
+        using var folder = new TemporaryFolder();
+        using LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(kind, GateSpan.Block) with { Stem = StemKind.ImageNet, InputSize = 32 }, 5);
+        ImageSet images = RandomImages.Make(Images + 8, network.Spec.InputSize, 100);
+
+        ExportComparison comparison = ExportVerifier.Compare(
+            network, RandomNetwork.Export(network, folder.Path), images, WellDecided(network, images), RandomNetwork.Normalisation);
+
+        Assert.True(comparison.Agrees, $"{comparison}");
+    }
+
+    [Theory]
+    [InlineData(GateKinds.None)]
+    [InlineData(GateKinds.Layers)]
+    [InlineData(GateKinds.Channels)]
+    public void Compare_GatesThatAreLeftOut_AreOpenForEveryImage(GateKinds gates)
+    {
+        using var folder = new TemporaryFolder();
+        using LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(BlockKind.Basic, GateSpan.Block) with { Gates = gates }, 6);
+        Bundle bundle = RandomNetwork.Export(network, folder.Path);
+        int[] indices = WellDecided(network, FewImages);
+        Assert.True(ExportVerifier.Compare(network, bundle, FewImages, indices, RandomNetwork.Normalisation).Agrees);
+
+        using var scope = torch.NewDisposeScope();
+        using var noGrad = torch.no_grad();
+        LcNetOutput output = network.Forward(Read(FewImages, indices), torch.full(indices.Length, 1, 0.5));
+        Assert.Equal(!gates.HasFlag(GateKinds.Layers), output.Layers.All(layer => layer.eq(1).all().ToBoolean()));
+        Assert.Equal(!gates.HasFlag(GateKinds.Channels), output.Channels.All(channel => channel.eq(1).all().ToBoolean()));
+    }
+
     [Fact]
     public void Compare_OneNumberOfOneFileChanged_DoesNotAgree()
     {

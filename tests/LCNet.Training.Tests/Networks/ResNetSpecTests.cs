@@ -24,6 +24,16 @@ public class ResNetSpecTests
     [InlineData(18)]
     public void Cifar_DepthThatIsNot6nPlus2_IsRefused(int depth) => Assert.Throws<ArgumentException>(() => ResNetSpec.Cifar(depth, 16, 10));
 
+    [Theory]
+    [InlineData(18, 1.814)]
+    [InlineData(34, 3.664)]
+    [InlineData(50, 4.089)]
+    public void ImageNet_Width64_CostsWhatThePublishedNetworkDoes(int depth, double billionMacs) =>
+        Assert.Equal(billionMacs, new NetworkCost(ResNetSpec.ImageNet(depth, 64, 1000)).Dense / 2e9, 0.001);
+
+    [Fact]
+    public void ImageNet_AnotherDepth_IsRefused() => Assert.Throws<ArgumentException>(() => ResNetSpec.ImageNet(20, 64, 10));
+
     [Fact]
     public void Blocks_AnySpec_FitTogether() => Gen.Select(Gen.Enum<BlockKind>(), Gen.Int[1, 4].Array[1, 4], Gen.Int[1, 64], Gen.Int[1, 65]).Sample(
         (kind, stages, width, size) =>

@@ -56,7 +56,7 @@ public class LearningTests
     }
 
     private static Evaluation Evaluate(double effort) =>
-        Trainer.Evaluate(Trained.Value.Network, Images, Trained.Value.Trainer.Split.Validation, Trained.Value.Trainer.Normalisation, effort);
+        Evaluation.Of(Trained.Value.Network, Images, Trained.Value.Trainer.Split.Validation, Trained.Value.Trainer.Normalisation, effort);
 
     private static (LcNet Network, Trainer Trainer) Train()
     {

@@ -145,9 +145,22 @@ public class TrainerTests
     {
         using var folder = new TemporaryFolder();
         using var wider = new LcNet((Recipe with { Width = 16 }).Architecture(Images.Classes.Count));
-        using var other = new LcNet((Recipe with { Span = GateSpan.Model }).Architecture(Images.Classes.Count));
+        using var deeper = new LcNet((Recipe with { Depth = 14 }).Architecture(Images.Classes.Count));
         Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe, folder.Path, wider));
-        Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe, folder.Path, other));
+        Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe, folder.Path, deeper));
+    }
+
+    [Fact]
+    public void Run_InitialNetworkOfOtherSpans_TakesOverItsBackboneOnly()
+    {
+        using var folder = new TemporaryFolder();
+        using var initial = new LcNet((Recipe with { Span = GateSpan.Model }).Architecture(Images.Classes.Count));
+        TrainingOptions still = Recipe with { LearningRate = 1e-30, WeightDecay = 0, Initial = "1" };
+        using LcNet network = new Trainer(Images, still, folder.Path, initial).Run(false, null, null, TestContext.Current.CancellationToken);
+
+        static IEnumerable<float> Backbone(LcNet network) => network.named_parameters()
+            .Where(entry => !entry.name.Contains("Gates", StringComparison.Ordinal)).SelectMany(entry => entry.parameter.data<float>().ToArray());
+        Assert.Equal(Backbone(initial), Backbone(network));
     }
 
     [Fact]
@@ -167,41 +180,6 @@ public class TrainerTests
         using LcNet resumed = new Trainer(Images, recipe, folder.At("fourth"), initial).Run(true, null, null, TestContext.Current.CancellationToken);
         Assert.Equal(Weights(whole), Weights(resumed));
         Assert.Equal(before, Weights(initial));
-    }
-
-    [Fact]
-    public void Evaluate_RandomNetwork_EqualsARecountImageByImage()
-    {
-        LcNet network = RandomNetwork.Shared(BlockKind.Basic, GateSpan.Block);
-        ImageSet images = RandomImages.Make(40, network.Spec.InputSize, 32);
-        int[] indices = [.. Enumerable.Range(0, 40).Where(i => i % 3 != 1)];
-        Evaluation actual = Trainer.Evaluate(network, images, indices, RandomNetwork.Normalisation, 0.6);
-
-        using var noGrad = TorchSharp.torch.no_grad();
-        var reader = new BatchReader(images, RandomNetwork.Normalisation);
-        int right = 0;
-        long flops = 0;
-        int[] runs = new int[network.Cost.Blocks.Count];
-        foreach (int index in indices)
-        {
-            LcNetOutput output = network.Forward(reader.Read([index], Augmentation.None, new Random(1)).Images, TorchSharp.torch.full(1, 1, 0.6));
-            float[] logits = output.Logits.data<float>().ToArray();
-            right += Array.IndexOf(logits, logits.Max()) == images.Label(index) ? 1 : 0;
-            flops += network.Cost.Cheapest;
-            for (int block = 0; block < runs.Length; block++)
-            {
-                int kept = output.Channels[block].contiguous().data<float>().Count(salience => salience > 0);
-                if (output.Layers[block].item<float>() > 0)
-                {
-                    runs[block]++;
-                    flops += network.Cost.Blocks[block].PerChannel * kept;
-                }
-            }
-        }
-
-        Assert.Equal((double)right / indices.Length, actual.Accuracy, 1e-12);
-        Assert.Equal((double)flops / network.Cost.Dense / indices.Length, actual.FlopsShare, 1e-5);
-        Assert.Equal(runs.Select(run => (double)run / indices.Length), actual.RunRates);
     }
 
     private static void AssertRefused(ImageSet images, TrainingOptions recipe, TemporaryFolder folder, string reason)

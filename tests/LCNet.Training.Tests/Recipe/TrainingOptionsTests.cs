@@ -12,6 +12,7 @@ public class TrainingOptionsTests
     {
         { "depth", Good with { Depth = 2 } },
         { "depth", Good with { Depth = 15 } },
+        { "depth", Good with { Family = StemKind.ImageNet, Depth = 20 } },
         { "width", Good with { Width = 0 } },
         { "width", Good with { Width = 1025 } },
         { "input size", Good with { InputSize = 7 } },
@@ -35,6 +36,7 @@ public class TrainingOptionsTests
         { "FLOPs weight", Good with { FlopsWeight = double.NegativeInfinity } },
         { "half size until", Good with { HalfSizeUntil = -0.1 } },
         { "reduced until", Good with { ReducedUntil = double.NaN } },
+        { "distillation weight", Good with { DistillationWeight = 1.1 } },
         { "validation fraction", Good with { ValidationFraction = 1 } },
         { "crop padding", Good with { Augmentation = new Augmentation { CropPadding = -1 } } },
         { "erase probability", Good with { Augmentation = new Augmentation { EraseProbability = 1.5 } } },
@@ -93,6 +95,7 @@ public class TrainingOptionsTests
             Budget = 0,
             MinEffort = 0,
             FlopsWeight = -1,
+            DistillationWeight = -1,
             ValidationFraction = 0,
             Augmentation = new Augmentation { CropPadding = -1, EraseProbability = -1 },
         };
@@ -100,7 +103,7 @@ public class TrainingOptionsTests
         [
             "depth", "width", "input size", "epochs", "dense epochs", "batch size", "learning rate", "warm-up", "gate rate", "weight decay",
             "label smoothing", "budget", "start share", "lowest effort", "FLOPs weight", "half size until", "reduced until",
-            "validation fraction", "crop padding", "erase probability",
+            "distillation weight", "validation fraction", "crop padding", "erase probability",
         ];
         Assert.Equal(names, options.Validate().Select(problem => problem[..problem.IndexOf(':', StringComparison.Ordinal)]));
     }
@@ -111,5 +114,13 @@ public class TrainingOptionsTests
         ResNetSpec spec = (Good with { Depth = 20, Width = 12, InputSize = 24, Span = GateSpan.Model }).Architecture(7);
         Assert.Equal([3, 3, 3], spec.BlocksPerStage);
         Assert.Equal((12, 7, 24, GateSpan.Model, BlockKind.Basic), (spec.Width, spec.Classes, spec.InputSize, spec.Span, spec.Kind));
+    }
+
+    [Fact]
+    public void Architecture_ImageNet_IsTheOneOfThatDepth()
+    {
+        ResNetSpec spec = (Good with { Family = StemKind.ImageNet, Depth = 50, Width = 8, InputSize = 64, Gates = GateKinds.Layers }).Architecture(7);
+        Assert.Equal([3, 4, 6, 3], spec.BlocksPerStage);
+        Assert.Equal((8, 7, 64, GateKinds.Layers, BlockKind.Bottleneck), (spec.Width, spec.Classes, spec.InputSize, spec.Gates, spec.Kind));
     }
 }

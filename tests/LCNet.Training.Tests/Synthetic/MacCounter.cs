@@ -74,6 +74,7 @@ internal sealed class MacCounter
         "Unsqueeze" => Unsqueeze(node),
         "Mul" or "Add" => Broadcast(Shape(node, 0), Shape(node, 1)),
         "Relu" or "Clip" => Shape(node, 0),
+        "MaxPool" => Pool(node),
         "GlobalAveragePool" => [.. Shape(node, 0)[..2], 1, 1],
         "Flatten" => [Shape(node, 0)[0], Shape(node, 0)[1..].Aggregate((a, b) => a * b)],
         _ => throw new InvalidDataException($"{node.OpType}: what does it cost?"),
@@ -103,6 +104,16 @@ internal sealed class MacCounter
         }
 
         return [x[0], weight[0], height, width];
+    }
+
+    private long[] Pool(NodeProto node)
+    {
+        long[] x = Shape(node, 0);
+        long[] kernel = Integers(node, "kernel_shape");
+        long[] strides = Integers(node, "strides");
+        long[] pads = Integers(node, "pads");
+        Assert.All(node.Attribute, attribute => Assert.Contains(attribute.Name, new[] { "strides", "pads", "kernel_shape" }));
+        return [x[0], x[1], ((x[2] + pads[0] + pads[2] - kernel[0]) / strides[0]) + 1, ((x[3] + pads[1] + pads[3] - kernel[1]) / strides[1]) + 1];
     }
 
     private long[] Linear(NodeProto node)

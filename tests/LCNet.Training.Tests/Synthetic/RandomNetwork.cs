@@ -62,7 +62,7 @@ internal static class RandomNetwork
                 Version = version,
                 Labels = [.. Enumerable.Range(0, network.Spec.Classes).Select(label => $"class {label}")],
                 Normalisation = Normalisation,
-                Calibration = calibration ?? [new CalibrationPoint(1, network.Cost.Dense, network.Cost.Dense, 0.5)],
+                Calibration = calibration ?? [new CalibrationPoint(1, network.Cost.Dense, network.Cost.Dense, 0.5, 0.1)],
                 Provenance = new Provenance("random numbers", "none", new Dictionary<string, string>(), 0, 0, "tests"),
             },
             Path.Combine(folder, model, $"{version}"));

@@ -1,0 +1,70 @@
+using LCNet.Bundles;
+using LCNet.Training.Data;
+using LCNet.Training.Networks;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LCNet.Training.Recipe;
+
+/// <summary>How a network did on a set of images.</summary>
+/// <param name="Accuracy">Top-1, in [0, 1].</param>
+/// <param name="Flops">Planned FLOPs of each image, exactly, gates included; those of the dense network where it was that which ran.</param>
+/// <param name="DenseFlops">What the dense network costs.</param>
+/// <param name="RunRates">Share of images that ran each block, in [0, 1].</param>
+public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long DenseFlops, IReadOnlyList<double> RunRates)
+{
+    private const int ImagesAtATime = 250;
+
+    /// <summary>Mean planned over dense FLOPs; gates are included, so it may exceed 1.</summary>
+    public double FlopsShare => Flops.Average() / DenseFlops;
+
+    /// <summary>Measures a network on some images.</summary>
+    /// <param name="network">Left in evaluation mode.</param>
+    /// <param name="images">Where the images are.</param>
+    /// <param name="indices">Which of them, at least one.</param>
+    /// <param name="normalisation">As in training.</param>
+    /// <param name="effort">In (0, 1]; null for the dense network.</param>
+    public static Evaluation Of(LcNet network, ImageSet images, IReadOnlyList<int> indices, Normalisation normalisation, double? effort)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        ArgumentNullException.ThrowIfNull(indices);
+        network.eval();
+        using var noGrad = no_grad();
+        var reader = new BatchReader(images, normalisation);
+        var flops = new List<long>(indices.Count);
+        long[] runs = new long[network.Cost.Blocks.Count];
+        long right = 0;
+        foreach (int[] batch in indices.Chunk(ImagesAtATime))
+        {
+            using var scope = NewDisposeScope();
+            (Tensor x, Tensor labels) = reader.Read(batch, Augmentation.None, Random.Shared);
+            LcNetOutput output = network.Forward(x, effort is null ? null : full(batch.Length, 1, effort.Value));
+            right += output.Logits.argmax(1).eq(labels).sum().ToInt64();
+            flops.AddRange(effort is null ? Enumerable.Repeat(network.Cost.Dense, batch.Length) : PlannedFlops(network, output));
+            for (int block = 0; block < runs.Length; block++)
+            {
+                runs[block] += effort is null ? batch.Length : (output.Layers[block] > 0).sum().ToInt64();
+            }
+        }
+
+        return new Evaluation((double)right / indices.Count, flops, network.Cost.Dense, [.. runs.Select(run => (double)run / indices.Count)]);
+    }
+
+    private static long[] PlannedFlops(LcNet network, LcNetOutput output)
+    {
+        long[] flops = new long[output.Logits.shape[0]];
+        Array.Fill(flops, network.Cost.Cheapest);
+        for (int block = 0; block < output.Layers.Count; block++)
+        {
+            BlockFlops cost = network.Cost.Blocks[block];
+            using Tensor kept = ((output.Layers[block] > 0).to_type(ScalarType.Int64) * (output.Channels[block] > 0).sum(1)).contiguous();
+            long[] channels = kept.data<long>().ToArray();
+            for (int i = 0; i < flops.Length; i++)
+            {
+                flops[i] += cost.At((int)channels[i]) - cost.Shortcut;
+            }
+        }
+
+        return flops;
+    }
+}
