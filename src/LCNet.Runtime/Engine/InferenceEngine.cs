@@ -35,6 +35,9 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>Where it runs, for example <c>cpu</c>.</summary>
     public string Device => _executor.Device;
 
+    /// <summary>What runs its segments.</summary>
+    public ExecutorKind Executor => _executor is SimdExecutor ? ExecutorKind.Simd : ExecutorKind.OnnxRuntime;
+
     /// <summary>Loads a bundle and runs every segment once, so that the first request finds it warm.</summary>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
     /// <exception cref="BundleException">A segment cannot be loaded or run; the message names its file.</exception>
@@ -47,7 +50,7 @@ public sealed class InferenceEngine : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxQueue);
         var device = ComputeDevice.Parse(options.Device);
         int workers = options.Workers > 0 ? options.Workers : device.IsCuda ? 1 : Environment.ProcessorCount;
-        return new InferenceEngine(bundle, new OnnxExecutor(bundle, device), workers, options.MaxQueue);
+        return new InferenceEngine(bundle, CreateExecutor(bundle, device, options.Executor), workers, options.MaxQueue);
     }
 
     /// <summary>A result that fits this network, to be reused.</summary>
@@ -101,6 +104,29 @@ public sealed class InferenceEngine : IDisposable
 
         _lanes.Clear();
         _executor.Dispose();
+    }
+
+    private static ISegmentExecutor CreateExecutor(Bundle bundle, ComputeDevice device, ExecutorKind kind)
+    {
+        if (kind == ExecutorKind.Simd && device.IsCuda)
+        {
+            throw new DeviceException($"{device} cannot be used: the SIMD executor runs on the CPU only.");
+        }
+
+        if (kind == ExecutorKind.OnnxRuntime || device.IsCuda)
+        {
+            return new OnnxExecutor(bundle, device);
+        }
+
+        try
+        {
+            return new SimdExecutor(bundle);
+        }
+        catch (BundleException) when (kind == ExecutorKind.Auto)
+        {
+            // Its graphs are of another form than those that lcnet writes.
+            return new OnnxExecutor(bundle, device);
+        }
     }
 
     private Dispatcher CreateWorker()

@@ -7,7 +7,7 @@ internal sealed class ModelLoader(ServerOptions options, Serving serving, Server
 {
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        var engine = new EngineOptions { Device = options.Device, Workers = options.Workers, MaxQueue = options.MaxQueue };
+        var engine = new EngineOptions { Device = options.Device, Executor = options.Executor, Workers = options.Workers, MaxQueue = options.MaxQueue };
         var models = new ModelCatalog(ModelRepository.Load(Path.GetFullPath(options.Models), engine), options);
         serving.Begin(models);
         string all = models.ToString();

@@ -1,4 +1,5 @@
 using LCNet.Imaging;
+using LCNet.Runtime;
 
 namespace LCNet.Server;
 
@@ -19,6 +20,9 @@ public sealed record ServerOptions
 
     /// <summary>Where models run: <c>cpu</c> (default), <c>cuda</c> or <c>cuda:N</c>.</summary>
     public string Device { get; init; } = "cpu";
+
+    /// <summary>What runs models: <c>Auto</c> (default), <c>Simd</c> (CPU only) or <c>OnnxRuntime</c>.</summary>
+    public ExecutorKind Executor { get; init; }
 
     /// <summary>Images of a model that run at the same time, 0 to 1024; 0 (default) for one a processor core on the CPU and one on a GPU.</summary>
     public int Workers { get; init; }

@@ -22,6 +22,7 @@ internal static class ServerOptionsReader
         {
             Models = values.Text(nameof(ServerOptions.Models), defaults.Models),
             Device = values.Text(nameof(ServerOptions.Device), defaults.Device),
+            Executor = values.Choice(nameof(ServerOptions.Executor), defaults.Executor),
             Workers = values.Number(nameof(ServerOptions.Workers), defaults.Workers, 0, MaxWorkers),
             MaxQueue = values.Number(nameof(ServerOptions.MaxQueue), defaults.MaxQueue, 0, MaxQueue),
             DefaultEffort = values.Share(nameof(ServerOptions.DefaultEffort), defaults.DefaultEffort),

@@ -6,14 +6,17 @@ namespace LCNet.Runtime.Tests.Engine;
 public class AllocationTests
 {
     [Theory]
-    [InlineData(1, 1)]
-    [InlineData(0.3, 1)]
-    [InlineData(1, 0.4)]
-    public void Run_WarmDispatcher_AllocatesNothing(double effort, double capShare)
+    [InlineData(ExecutorKind.OnnxRuntime, 1, 1)]
+    [InlineData(ExecutorKind.OnnxRuntime, 0.3, 1)]
+    [InlineData(ExecutorKind.OnnxRuntime, 1, 0.4)]
+    [InlineData(ExecutorKind.Simd, 1, 1)]
+    [InlineData(ExecutorKind.Simd, 0.3, 1)]
+    [InlineData(ExecutorKind.Simd, 1, 0.4)]
+    public void Run_WarmDispatcher_AllocatesNothing(ExecutorKind kind, double effort, double capShare)
     {
         using var folder = new TemporaryFolder();
         Bundle bundle = TestBundles.Basic(folder);
-        using var executor = new OnnxExecutor(bundle, ComputeDevice.Parse("cpu"));
+        using ISegmentExecutor executor = kind == ExecutorKind.Simd ? new SimdExecutor(bundle) : new OnnxExecutor(bundle, ComputeDevice.Parse("cpu"));
         using ISegmentLane lane = executor.CreateLane();
         var dispatcher = new Dispatcher(bundle, lane);
         var result = new InferenceResult(bundle.Manifest);

@@ -17,12 +17,15 @@ public sealed class InferenceEngineTests : IDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    [Fact]
-    public async Task RunAsync_AnyImage_EqualsTheDispatcher()
+    [Theory]
+    [InlineData(ExecutorKind.Auto)]
+    [InlineData(ExecutorKind.OnnxRuntime)]
+    public async Task RunAsync_AnyImage_EqualsTheDispatcher(ExecutorKind kind)
     {
-        using InferenceEngine engine = Load();
+        using InferenceEngine engine = Load(kind: kind);
+        Assert.Equal(kind == ExecutorKind.Auto ? ExecutorKind.Simd : kind, engine.Executor);
         InferenceResult result = engine.CreateResult();
-        foreach ((int i, InferenceResult expected) in Expected().Index())
+        foreach ((int i, InferenceResult expected) in Expected(engine.Executor).Index())
         {
             await engine.RunAsync(_images[i], Effort(i), Planner.NoCap, result, Cancellation);
             AssertSame(expected, result);
@@ -201,7 +204,8 @@ public sealed class InferenceEngineTests : IDisposable
         }
     }
 
-    private InferenceEngine Load(int workers = 1, int queue = 1024) => InferenceEngine.Load(_bundle, new EngineOptions { Workers = workers, MaxQueue = queue });
+    private InferenceEngine Load(int workers = 1, int queue = 1024, ExecutorKind kind = ExecutorKind.Auto) =>
+        InferenceEngine.Load(_bundle, new EngineOptions { Workers = workers, MaxQueue = queue, Executor = kind });
 
     // Takes the engine's one worker until the image is opened.
     private GatedImage Hold(InferenceEngine engine, out Task holding)
@@ -216,9 +220,9 @@ public sealed class InferenceEngineTests : IDisposable
         return image;
     }
 
-    private List<InferenceResult> Expected()
+    private List<InferenceResult> Expected(ExecutorKind kind = ExecutorKind.Simd)
     {
-        using var executor = new OnnxExecutor(_bundle, ComputeDevice.Parse("cpu"));
+        using ISegmentExecutor executor = kind == ExecutorKind.Simd ? new SimdExecutor(_bundle) : new OnnxExecutor(_bundle, ComputeDevice.Parse("cpu"));
         using ISegmentLane lane = executor.CreateLane();
         var dispatcher = new Dispatcher(_bundle, lane);
         var results = new List<InferenceResult>();

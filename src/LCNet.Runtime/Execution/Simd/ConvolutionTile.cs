@@ -1,0 +1,50 @@
+namespace LCNet.Runtime;
+
+/// <summary>One weight's position: an input channel and a tap of the kernel.</summary>
+/// <param name="Input">Distance from the input's least address to what the first pixel reads, in floats.</param>
+/// <param name="Weight">Index of the weight in <see cref="OutputChannel.Weights"/>.</param>
+internal readonly record struct Term(uint Input, uint Weight);
+
+/// <summary>One output channel as a kernel sees it.</summary>
+internal unsafe struct OutputChannel
+{
+    /// <summary>Its weights, indexed by <see cref="Term.Weight"/>.</summary>
+    public float* Weights;
+
+    /// <summary>Its plane, from the first pixel on.</summary>
+    public float* Plane;
+
+    /// <summary>The plane that is added at the end, from the first pixel on; null for none.</summary>
+    public float* Residual;
+
+    /// <summary>Where sums begin.</summary>
+    public float Bias;
+
+    /// <summary>What complete sums are multiplied with.</summary>
+    public float Scale;
+}
+
+/// <summary>
+/// Some terms of a convolution, to be summed for some pixels and channels. Once all terms are summed,
+/// output = max(floor, scale · (bias + Σ weight · pixel) + residual).
+/// </summary>
+internal unsafe struct ConvolutionTile
+{
+    /// <summary>The input, from the least address that a term may refer to.</summary>
+    public float* Input;
+
+    /// <summary>The terms.</summary>
+    public Term* Terms;
+
+    /// <summary>How many they are.</summary>
+    public int Count;
+
+    /// <summary>Whether sums begin at the bias; otherwise at what the output's plane holds.</summary>
+    public bool IsFirst;
+
+    /// <summary>Whether sums are complete behind these terms.</summary>
+    public bool IsLast;
+
+    /// <summary>0 for a ReLU, −∞ for none.</summary>
+    public float Floor;
+}

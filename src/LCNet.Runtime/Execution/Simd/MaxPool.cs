@@ -1,0 +1,49 @@
+namespace LCNet.Runtime;
+
+/// <summary>The maximum of 3×3 pixels at stride 2, of planes without negative values: zeros around them change nothing.</summary>
+internal static unsafe class MaxPool<TVector>
+    where TVector : struct, ISimd<TVector>
+{
+    /// <summary>Pools planes.</summary>
+    /// <param name="phases">Four phases a plane, see <see cref="PlaneBuffer.Split"/>; of the output's layout.</param>
+    /// <param name="output">Takes the planes.</param>
+    public static void Run(PlaneBuffer phases, PlaneBuffer output)
+    {
+        PlaneLayout layout = output.Layout;
+        int stride = layout.RowStride;
+        for (int plane = 0; plane < output.Planes; plane++)
+        {
+            float* even = phases.Plane(4 * plane);
+            float* oddColumns = phases.Plane((4 * plane) + 1);
+            float* oddRows = phases.Plane((4 * plane) + 2);
+            float* odd = phases.Plane((4 * plane) + 3);
+            float* target = output.Plane(plane);
+            foreach (PixelTile tile in layout.Tiles)
+            {
+                Pool(tile.First);
+                Pool(tile.Second);
+                if (tile.Third >= 0)
+                {
+                    Pool(tile.Third);
+                }
+            }
+
+            layout.ClearHalo(target);
+
+            void Pool(int at)
+            {
+                TVector centre = Max(Row(even, at), Both(oddColumns, at));
+                TVector below = Max(Row(oddRows, at), Both(odd, at));
+                TVector above = Max(Row(oddRows, at - stride), Both(odd, at - stride));
+                TVector.Store(TVector.Max(centre, TVector.Max(below, above)), target + at);
+            }
+        }
+    }
+
+    private static TVector Row(float* plane, int at) => TVector.Load(plane + at);
+
+    // The columns to the left and to the right of an even one.
+    private static TVector Both(float* plane, int at) => TVector.Max(TVector.Load(plane + at - 1), TVector.Load(plane + at));
+
+    private static TVector Max(TVector left, TVector right) => TVector.Max(left, right);
+}

@@ -1,0 +1,117 @@
+using System.Runtime.InteropServices;
+using LCNet.Bundles;
+using LCNet.Bundles.Onnx;
+
+namespace LCNet.Runtime;
+
+/// <summary>Reads the weights of one ONNX segment by what its nodes do, so that names are free.</summary>
+internal sealed class OnnxWeights
+{
+    private readonly Bundle _bundle;
+    private readonly string _file;
+    private readonly GraphProto _graph;
+    private readonly Dictionary<string, TensorProto> _constants;
+    private readonly Dictionary<string, NodeProto> _producers;
+
+    /// <summary>Parses a segment.</summary>
+    /// <param name="bundle">Verified.</param>
+    /// <param name="file">One of its files.</param>
+    /// <param name="operations">The operations that the graph must consist of, with repetitions, in any order.</param>
+    /// <exception cref="BundleException">The graph is another; the message names the file.</exception>
+    public OnnxWeights(Bundle bundle, string file, params string[] operations)
+    {
+        _bundle = bundle;
+        _file = file;
+        try
+        {
+            _graph = ModelProto.Parser.ParseFrom(File.ReadAllBytes(bundle.PathOf(file))).Graph;
+        }
+        catch (Google.Protobuf.InvalidProtocolBufferException exception)
+        {
+            throw Refusal($"is no ONNX file: {exception.Message}");
+        }
+
+        _constants = _graph.Initializer.ToDictionary(tensor => tensor.Name);
+        _producers = _graph.Node.ToDictionary(node => node.Output[0]);
+        string[] actual = [.. _graph.Node.Select(node => node.OpType).Order(StringComparer.Ordinal)];
+        if (!actual.SequenceEqual(operations.Order(StringComparer.Ordinal)))
+        {
+            throw Refusal($"consists of {string.Join(", ", actual)}; the SIMD executor knows {string.Join(", ", operations)}");
+        }
+    }
+
+    /// <summary>The convolution whose weights are gathered along these axes by <c>keep</c>; none for constant weights.</summary>
+    /// <exception cref="BundleException">There is not exactly one, or it has another form.</exception>
+    public Convolution Convolution(int outputs, int inputs, int kernel, int stride, params int[] gatheredAxes)
+    {
+        NodeProto[] found = [.. _graph.Node.Where(node => node.OpType == "Conv" && Source(node.Input[1]).Axes.SequenceEqual(gatheredAxes))];
+        if (found.Length != 1)
+        {
+            throw Refusal($"has {found.Length} convolutions with weights gathered along the axes [{string.Join(", ", gatheredAxes)}]; expected: 1");
+        }
+
+        NodeProto node = found[0];
+        Require(node, "kernel_shape", kernel, kernel);
+        Require(node, "strides", stride, stride);
+        Require(node, "pads", kernel / 2, kernel / 2, kernel / 2, kernel / 2);
+        if (node.Attribute.Count != 3)
+        {
+            throw Refusal($"{node.Name} has attributes besides kernel_shape, strides and pads");
+        }
+
+        return new Convolution(
+            Floats(Source(node.Input[1]).Name, outputs, inputs, kernel, kernel), Floats(Source(node.Input[2]).Name, outputs), outputs, inputs, kernel, stride);
+    }
+
+    /// <summary>The linear layer behind an output of the graph: weights [outputs, inputs] and bias.</summary>
+    /// <exception cref="BundleException">There is none of this form.</exception>
+    public (float[] Weights, float[] Bias) Linear(string output, int outputs, int inputs)
+    {
+        NodeProto? node = _producers.GetValueOrDefault(output);
+        node = node?.OpType == "Clip" ? _producers.GetValueOrDefault(node.Input[0]) : node;
+        if (node?.OpType != "Gemm" || node.Attribute.Count != 1 || node.Attribute[0] is not { Name: "transB", I: 1 })
+        {
+            throw Refusal($"{output} is not made by a Gemm with transB = 1");
+        }
+
+        return (Floats(node.Input[1], outputs, inputs), Floats(node.Input[2], outputs));
+    }
+
+    private (string Name, int[] Axes) Source(string tensor)
+    {
+        var axes = new List<int>();
+        while (_producers.TryGetValue(tensor, out NodeProto? node) && node.OpType == "Gather" && node.Input[1] == "keep")
+        {
+            axes.Insert(0, (int)(node.Attribute.FirstOrDefault(attribute => attribute.Name == "axis")?.I ?? 0));
+            tensor = node.Input[0];
+        }
+
+        return (tensor, [.. axes]);
+    }
+
+    private float[] Floats(string name, params int[] shape)
+    {
+        if (!_constants.TryGetValue(name, out TensorProto? tensor) || tensor.DataType != TensorProto.Types.DataType.Float || tensor.RawData.IsEmpty)
+        {
+            throw Refusal($"{name} is not a constant of floats in raw form");
+        }
+
+        if (!tensor.Dims.SequenceEqual(shape.Select(length => (long)length)))
+        {
+            throw Refusal($"{name} is [{string.Join(", ", tensor.Dims)}]; expected: [{string.Join(", ", shape)}]");
+        }
+
+        float[] values = MemoryMarshal.Cast<byte, float>(tensor.RawData.Span).ToArray();
+        return values.Length == shape.Aggregate(1, (product, length) => product * length) ? values : throw Refusal($"{name} has {values.Length} values");
+    }
+
+    private void Require(NodeProto node, string name, params long[] expected)
+    {
+        if (!node.Attribute.Any(attribute => attribute.Name == name && attribute.Ints.SequenceEqual(expected)))
+        {
+            throw Refusal($"{node.Name}: {name} is not [{string.Join(", ", expected)}]");
+        }
+    }
+
+    private BundleException Refusal(string problem) => new(_bundle.Folder, [$"{_file} {problem}"]);
+}

@@ -1,0 +1,115 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace LCNet.Runtime;
+
+/// <summary>Planes of one layout in memory that does not move; zeros to begin with. The memory is the garbage collector's. Not thread-safe.</summary>
+internal sealed unsafe class PlaneBuffer
+{
+    private const int Alignment = 64;
+    private readonly float[] _memory;
+
+    /// <summary>Allocates planes.</summary>
+    public PlaneBuffer(PlaneLayout layout, int planes)
+    {
+        Layout = layout;
+        Planes = planes;
+        _memory = GC.AllocateArray<float>(layout.Length(planes) + (Alignment / sizeof(float)), pinned: true);
+        nint address = Marshal.UnsafeAddrOfPinnedArrayElement(_memory, 0);
+        Start = (float*)((address + Alignment - 1) & -Alignment);
+    }
+
+    /// <summary>How the planes lie.</summary>
+    public PlaneLayout Layout { get; }
+
+    /// <summary>How many there are.</summary>
+    public int Planes { get; }
+
+    /// <summary>The first plane's halo. Valid while this object is in use.</summary>
+    public float* Start { get; }
+
+    /// <summary>A plane's first pixel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public float* Plane(int index) => Start + ((nint)index * Layout.PlaneStride) + Layout.Lead;
+
+    /// <summary>Copies planes that lie densely.</summary>
+    /// <param name="dense">Planes × height × width values.</param>
+    public void CopyFrom(ReadOnlySpan<float> dense)
+    {
+        int width = Layout.Width;
+        for (int row = 0; row < Planes * Layout.Height; row++)
+        {
+            float* target = Plane(row / Layout.Height) + (row % Layout.Height * Layout.RowStride);
+            dense.Slice(row * width, width).CopyTo(new Span<float>(target, width));
+        }
+    }
+
+    /// <summary>Copies one plane out densely.</summary>
+    /// <param name="index">Which plane.</param>
+    /// <param name="dense">Takes height × width values.</param>
+    public void CopyTo(int index, Span<float> dense)
+    {
+        for (int row = 0; row < Layout.Height; row++)
+        {
+            new ReadOnlySpan<float>(Plane(index) + (row * Layout.RowStride), Layout.Width).CopyTo(dense[(row * Layout.Width)..]);
+        }
+    }
+
+    /// <summary>The mean of each plane; halos are zero, so the whole plane is summed.</summary>
+    /// <param name="means">Takes a value for each of the first planes.</param>
+    public void Means<TVector>(Span<float> means)
+        where TVector : struct, ISimd<TVector>
+    {
+        int length = Layout.PlaneStride - Layout.Lead;
+        int whole = length - (length % TVector.Lanes);
+        for (int i = 0; i < means.Length; i++)
+        {
+            float* plane = Plane(i);
+            TVector sum = default;
+            for (int at = 0; at < whole; at += TVector.Lanes)
+            {
+                sum = TVector.Add(sum, TVector.Load(plane + at));
+            }
+
+            float total = TVector.Sum(sum);
+            for (int at = whole; at < length; at++)
+            {
+                total += plane[at];
+            }
+
+            means[i] = total / (Layout.Height * Layout.Width);
+        }
+    }
+
+    /// <summary>Splits planes by the parity of rows and columns, for what reads every second pixel.</summary>
+    /// <param name="phases">
+    /// Of half the height and width, rounded up. Takes, for each plane, that of even rows and columns, of even rows and odd columns, of odd rows and even columns,
+    /// and of odd rows and columns; only the first of them where it holds as many planes as are split.
+    /// </param>
+    /// <param name="planes">How many planes to split.</param>
+    public void Split(PlaneBuffer phases, int planes)
+    {
+        bool isWhole = phases.Planes >= 4 * planes;
+        for (int plane = 0; plane < planes; plane++)
+        {
+            for (int phase = 0; phase < (isWhole ? 4 : 1); phase++)
+            {
+                SplitPhase(Plane(plane), phases.Plane(isWhole ? (4 * plane) + phase : plane), phases.Layout.RowStride, phase >> 1, phase & 1);
+            }
+        }
+    }
+
+    private void SplitPhase(float* source, float* target, int targetStride, int firstRow, int firstColumn)
+    {
+        for (int row = firstRow; row < Layout.Height; row += 2)
+        {
+            float* from = source + (row * Layout.RowStride) + firstColumn;
+            float* to = target + ((row >> 1) * targetStride);
+            int count = (Layout.Width - firstColumn + 1) >> 1;
+            for (int i = 0; i < count; i++)
+            {
+                to[i] = from[2 * i];
+            }
+        }
+    }
+}

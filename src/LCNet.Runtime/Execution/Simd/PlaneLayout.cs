@@ -1,0 +1,114 @@
+namespace LCNet.Runtime;
+
+/// <summary>
+/// How the planes of an activation lie in memory: rows one behind the other with a few zeros between them, and zero rows above and below, so that a
+/// convolution reads its padding like any other pixel. A halo is shared by neighbouring rows and planes. Immutable.
+/// </summary>
+/// <remarks>
+/// Convolutions take pixels by the vector. Where rows are a whole number of vectors long, each vector lies in one row. Elsewhere vectors run on over the
+/// halos between rows; what is computed there is cleared afterwards, see <see cref="ClearHalo"/>.
+/// </remarks>
+internal sealed class PlaneLayout
+{
+    private const int Page = 1024;
+    private readonly bool _isRagged;
+    private readonly int _lanes;
+
+    /// <summary>Lays planes out.</summary>
+    /// <param name="height">Rows, at least 1.</param>
+    /// <param name="width">Pixels in a row, at least 1.</param>
+    /// <param name="halo">Zeros around; how far a convolution may reach beyond the edge.</param>
+    /// <param name="lanes">Floats in a vector.</param>
+    public PlaneLayout(int height, int width, int halo, int lanes)
+    {
+        Height = height;
+        Width = width;
+        RowStride = width + halo;
+        Lead = (halo * RowStride) + halo;
+        _lanes = lanes;
+        _isRagged = width % lanes != 0;
+        Tiles = Tile(Vectors(height, width, lanes));
+        int pixels = _isRagged ? VectorsAcross * lanes : height * RowStride;
+        PlaneStride = Lead + Math.Max(pixels, height * RowStride);
+
+        // Planes a whole number of pages apart would compete for the same few places in the first-level cache.
+        PlaneStride += PlaneStride % Page is < 32 or > Page - 32 ? 48 : 0;
+    }
+
+    /// <summary>Rows.</summary>
+    public int Height { get; }
+
+    /// <summary>Pixels in a row.</summary>
+    public int Width { get; }
+
+    /// <summary>Floats from one row to the next.</summary>
+    public int RowStride { get; }
+
+    /// <summary>Floats from a plane's beginning to its first pixel.</summary>
+    public int Lead { get; }
+
+    /// <summary>Floats from one plane to the next.</summary>
+    public int PlaneStride { get; }
+
+    /// <summary>The plane as tiles of two or three vectors.</summary>
+    public PixelTile[] Tiles { get; }
+
+    private int VectorsAcross => ((Height * RowStride) + _lanes - 1) / _lanes;
+
+    /// <summary>Floats that planes take, with what a vector may read or write beyond the last.</summary>
+    public int Length(int planes) => (planes * PlaneStride) + Lead + (2 * _lanes);
+
+    /// <summary>Sets to zero what a convolution wrote between and behind the rows of a plane.</summary>
+    /// <param name="plane">From the first pixel on.</param>
+    public unsafe void ClearHalo(float* plane)
+    {
+        if (!_isRagged)
+        {
+            return;
+        }
+
+        int between = RowStride - Width;
+        for (int row = 0; row < Height; row++)
+        {
+            new Span<float>(plane + (row * RowStride) + Width, between).Clear();
+        }
+
+        int end = Height * RowStride;
+        new Span<float>(plane + end, (VectorsAcross * _lanes) - end).Clear();
+    }
+
+    private int[] Vectors(int height, int width, int lanes)
+    {
+        if (_isRagged)
+        {
+            return [.. Enumerable.Range(0, VectorsAcross).Select(vector => vector * lanes)];
+        }
+
+        return [.. Enumerable.Range(0, height).SelectMany(row => Enumerable.Range(0, width / lanes).Select(vector => (row * RowStride) + (vector * lanes)))];
+    }
+
+    private static PixelTile[] Tile(int[] vectors)
+    {
+        if (vectors.Length == 1)
+        {
+            return [new PixelTile(vectors[0], vectors[0], -1)];
+        }
+
+        var tiles = new List<PixelTile>();
+        for (int i = 0; i < vectors.Length;)
+        {
+            int left = vectors.Length - i;
+            bool isThree = left is 3 or > 4;
+            tiles.Add(new PixelTile(vectors[i], vectors[i + 1], isThree ? vectors[i + 2] : -1));
+            i += isThree ? 3 : 2;
+        }
+
+        return [.. tiles];
+    }
+}
+
+/// <summary>Two or three vectors of pixels, as distances from a plane's first pixel in floats.</summary>
+/// <param name="First">The first vector.</param>
+/// <param name="Second">The second; the first again where the plane has only one.</param>
+/// <param name="Third">The third, or −1.</param>
+internal readonly record struct PixelTile(int First, int Second, int Third);

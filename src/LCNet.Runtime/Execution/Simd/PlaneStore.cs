@@ -1,0 +1,35 @@
+namespace LCNet.Runtime;
+
+/// <summary>Makes the buffers of one lane, and makes each only once: what blocks of the same shape use one after the other is the same. Not thread-safe.</summary>
+/// <param name="lanes">Floats in a vector.</param>
+internal sealed class PlaneStore(int lanes)
+{
+    // Every convolution behind the stem reaches one pixel beyond the edge at most.
+    private const int Halo = 1;
+    private readonly Dictionary<(int Height, int Width, int Halo), PlaneLayout> _layouts = [];
+    private readonly Dictionary<(string Use, int Planes, int Height, int Width), PlaneBuffer> _buffers = [];
+
+    /// <summary>The layout of a map.</summary>
+    public PlaneLayout Layout(int height, int width, int halo = Halo)
+    {
+        if (!_layouts.TryGetValue((height, width, halo), out PlaneLayout? layout))
+        {
+            layout = new PlaneLayout(height, width, halo, lanes);
+            _layouts.Add((height, width, halo), layout);
+        }
+
+        return layout;
+    }
+
+    /// <summary>The buffer for a use and a shape.</summary>
+    public PlaneBuffer Buffer(string use, int planes, int height, int width, int halo = Halo)
+    {
+        if (!_buffers.TryGetValue((use, planes, height, width), out PlaneBuffer? buffer))
+        {
+            buffer = new PlaneBuffer(Layout(height, width, halo), planes);
+            _buffers.Add((use, planes, height, width), buffer);
+        }
+
+        return buffer;
+    }
+}

@@ -1,0 +1,65 @@
+using LCNet.Bundles;
+
+namespace LCNet.Runtime;
+
+/// <summary>The stem in a lane: a 3×3 convolution, or a 7×7 one of stride 2 with a 3×3 maximum of stride 2 behind it. Not thread-safe.</summary>
+internal sealed class SimdStem<TVector>
+    where TVector : struct, ISimd<TVector>
+{
+    private const int WideHalo = 2;
+    private readonly ConvolutionRunner<TVector> _runner;
+    private readonly Convolution _convolution;
+    private readonly PlaneBuffer _image;
+    private readonly PlaneBuffer? _phases;
+    private readonly PlaneBuffer _convolved;
+    private readonly PlaneBuffer? _convolvedPhases;
+    private readonly Term[] _terms;
+
+    /// <summary>Makes the stem.</summary>
+    public SimdStem(SimdNetwork network, PlaneStore planes, ConvolutionRunner<TVector> runner)
+    {
+        _runner = runner;
+        _convolution = network.Stem;
+        InputSpec input = network.Manifest.Input;
+        MapShape output = network.Manifest.Stem.Output;
+        _image = planes.Buffer("image", 3, input.Height, input.Width);
+        Output = planes.Buffer("even", output.Channels, output.Height, output.Width);
+        _convolved = Output;
+        if (network.HasPoolingStem)
+        {
+            // Seven taps at stride 2 reach two pixels beyond the edge of a phase; rows of input and output lie alike.
+            (int height, int width) = ((input.Height + 1) / 2, (input.Width + 1) / 2);
+            _phases = planes.Buffer("image phases", 12, height, width, WideHalo);
+            _convolved = planes.Buffer("convolved", output.Channels, height, width, WideHalo);
+            _convolvedPhases = planes.Buffer("convolved phases", 4 * output.Channels, output.Height, output.Width);
+        }
+
+        _terms = _convolution.Terms((_phases ?? _image).Layout);
+    }
+
+    /// <summary>Where the output is.</summary>
+    public PlaneBuffer Output { get; }
+
+    /// <summary>Runs the stem.</summary>
+    /// <param name="image">3 × height × width values.</param>
+    /// <returns><see cref="Output"/>.</returns>
+    public PlaneBuffer Run(ReadOnlySpan<float> image)
+    {
+        _image.CopyFrom(image);
+        PlaneBuffer input = _image;
+        if (_phases is not null)
+        {
+            _image.Split(_phases, 3);
+            input = _phases;
+        }
+
+        _runner.Run(new ConvolutionCall { Convolution = _convolution, Terms = _terms, Input = input, Output = _convolved, HasRelu = true });
+        if (_convolvedPhases is not null)
+        {
+            _convolved.Split(_convolvedPhases, _convolved.Planes);
+            MaxPool<TVector>.Run(_convolvedPhases, Output);
+        }
+
+        return Output;
+    }
+}
