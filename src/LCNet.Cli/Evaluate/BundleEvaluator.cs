@@ -5,70 +5,122 @@ using LCNet.Training.Data;
 
 namespace LCNet.Cli.Evaluate;
 
-/// <summary>How a bundle does on a set of images at one effort.</summary>
-/// <param name="Effort">In (0, 1].</param>
-/// <param name="Images">Images measured.</param>
-/// <param name="Top1">Share classified right, in [0, 1].</param>
-/// <param name="MeanFlops">Mean planned FLOPs.</param>
-/// <param name="P95Flops">95th percentile of planned FLOPs.</param>
-/// <param name="DenseFlops">What the static network would cost.</param>
-/// <param name="RunRates">Share of images that ran each block, in [0, 1].</param>
-/// <param name="KeptChannels">Mean share of channels kept where a block ran, in [0, 1]; 0 where it never did.</param>
-internal sealed record EffortReport(
-    double Effort,
-    int Images,
-    double Top1,
-    double MeanFlops,
-    long P95Flops,
-    long DenseFlops,
-    IReadOnlyList<double> RunRates,
-    IReadOnlyList<double> KeptChannels);
-
 /// <summary>Measures a bundle with the engine that serves it, on every worker at once.</summary>
-internal static class BundleEvaluator
+internal sealed class BundleEvaluator(InferenceEngine engine, ImageSet images, IReadOnlyList<int> indices)
 {
-    public static async Task<EffortReport> MeasureAsync(
-        InferenceEngine engine, ImageSet images, IReadOnlyList<int> indices, double effort, CancellationToken cancellation)
+    private const int ImagesAtATime = 64;
+    private readonly BundleManifest _manifest = engine.Bundle.Manifest;
+
+    /// <summary>Measures one effort, in (0, 1].</summary>
+    public async Task<Measurement> MeasureEffortAsync(double effort, CancellationToken cancellation) =>
+        (await MeasureAsync(effort, Planner.NoCap, cancellation)) with { Effort = effort };
+
+    /// <summary>Measures a cap on each image's FLOPs, at least those of the cheapest path.</summary>
+    public async Task<Measurement> MeasureCapAsync(long cap, CancellationToken cancellation) =>
+        (await MeasureAsync(engine.Efforts.EffortFor(cap), cap, cancellation)) with { MaxFlops = cap };
+
+    /// <summary>Which images the static network of a bundle gets right with a probability of at least <see cref="EasyImages.Confidence"/>.</summary>
+    /// <exception cref="InvalidDataException">The bundle takes other images or knows other classes.</exception>
+    public bool[] FindEasyImages(Bundle judge, CancellationToken cancellation)
     {
-        BundleManifest manifest = engine.Bundle.Manifest;
-        long[] flops = new long[indices.Count];
-        int right = 0;
-        int[] runs = new int[manifest.Blocks.Count];
-        long[] kept = new long[manifest.Blocks.Count];
-        var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellation };
-        await Parallel.ForEachAsync(Enumerable.Range(0, indices.Count).Chunk(64), options, async (chunk, token) =>
+        InputSpec input = judge.Manifest.Input;
+        if (!judge.Manifest.Labels.SequenceEqual(_manifest.Labels) || (input.Width, input.Height) != (_manifest.Input.Width, _manifest.Input.Height))
         {
-            float[] input = new float[manifest.Input.Length];
+            throw new InvalidDataException($"{judge.Folder} takes other images or knows other classes than {engine.Bundle.Folder}.");
+        }
+
+        using var dense = new DenseNetwork(judge, ComputeDevice.Parse("cpu"));
+        bool[] easy = new bool[indices.Count];
+        float[] values = new float[input.Length];
+        float[] logits = new float[_manifest.Labels.Count];
+        for (int i = 0; i < easy.Length; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            Pixels.Normalise(images.Pixels(indices[i]), input.Mean, input.Std, values);
+            dense.Run(values, logits);
+            (int index, float probability) = Predictions.Top(logits, 1)[0];
+            easy[i] = index == images.Label(indices[i]) && probability >= EasyImages.Confidence;
+        }
+
+        return easy;
+    }
+
+    private async Task<Measurement> MeasureAsync(double effort, long cap, CancellationToken cancellation)
+    {
+        long[] flops = new long[indices.Count];
+        bool[] right = new bool[indices.Count];
+        var gate = new Lock();
+        int[] runs = new int[_manifest.Blocks.Count];
+        int[][] kept = NewCounts();
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellation };
+        await Parallel.ForEachAsync(Enumerable.Range(0, indices.Count).Chunk(ImagesAtATime), options, async (chunk, token) =>
+        {
+            float[] input = new float[_manifest.Input.Length];
             InferenceResult result = engine.CreateResult();
+            int[] ownRuns = new int[runs.Length];
+            int[][] ownKept = NewCounts();
             foreach (int i in chunk)
             {
-                Pixels.Normalise(images.Pixels(indices[i]), manifest.Input.Mean, manifest.Input.Std, input);
-                await engine.RunAsync(input, effort, Planner.NoCap, result, token);
+                Pixels.Normalise(images.Pixels(indices[i]), _manifest.Input.Mean, _manifest.Input.Std, input);
+                await engine.RunAsync(input, effort, cap, result, token);
                 flops[i] = result.Plan.Flops;
-                if (Predictions.Top(result.Logits, 1)[0].Index == images.Label(indices[i]))
-                {
-                    Interlocked.Increment(ref right);
-                }
+                right[i] = Predictions.Top(result.Logits, 1)[0].Index == images.Label(indices[i]);
+                Count(result.Plan, ownRuns, ownKept);
+            }
 
-                for (int block = 0; block < runs.Length; block++)
+            lock (gate)
+            {
+                Add(runs, ownRuns);
+                for (int block = 0; block < kept.Length; block++)
                 {
-                    if (result.Plan.Runs(block))
-                    {
-                        Interlocked.Increment(ref runs[block]);
-                        Interlocked.Add(ref kept[block], result.Plan.Kept(block).Length);
-                    }
+                    Add(kept[block], ownKept[block]);
                 }
             }
         });
-        Array.Sort(flops);
-        return new EffortReport(
-            effort,
-            indices.Count,
-            (double)right / indices.Count,
-            flops.Average(),
-            flops[(int)Math.Ceiling(0.95 * flops.Length) - 1],
-            engine.Bundle.Flops.Dense,
-            [.. runs.Select(count => (double)count / indices.Count)],
-            [.. kept.Select((sum, block) => runs[block] == 0 ? 0 : (double)sum / runs[block] / manifest.Blocks[block].Channels)]);
+
+        FlopsSummary planned = FlopsSummary.Of(flops);
+        return new Measurement
+        {
+            Images = indices.Count,
+            Top1 = right.Count(hit => hit) / (double)right.Length,
+            Top1PerClass = [.. _manifest.Labels.Select((_, label) => ShareRight(right, label))],
+            MeanFlops = planned.Mean,
+            P5Flops = planned.P5,
+            P95Flops = planned.P95,
+            MostFlops = planned.Most,
+            DenseFlops = engine.Bundle.Flops.Dense,
+            RunRates = [.. runs.Select(count => (double)count / indices.Count)],
+            KeptChannels = [.. kept.Select((counts, block) => runs[block] == 0 ? 0 : counts.Sum(count => (double)count) / runs[block] / counts.Length)],
+            Flops = flops,
+            ChannelRates = [.. kept.Select(counts => (IReadOnlyList<double>)[.. counts.Select(count => (double)count / indices.Count)])],
+        };
+    }
+
+    private static void Count(ImagePlan plan, int[] runs, int[][] kept)
+    {
+        for (int block = 0; block < runs.Length; block++)
+        {
+            runs[block] += plan.Runs(block) ? 1 : 0;
+            foreach (long channel in plan.Kept(block))
+            {
+                kept[block][channel]++;
+            }
+        }
+    }
+
+    private static void Add(int[] sum, int[] part)
+    {
+        for (int i = 0; i < sum.Length; i++)
+        {
+            sum[i] += part[i];
+        }
+    }
+
+    private int[][] NewCounts() => [.. _manifest.Blocks.Select(block => new int[block.Channels])];
+
+    private double ShareRight(bool[] right, int label)
+    {
+        int[] ofClass = [.. Enumerable.Range(0, right.Length).Where(i => images.Label(indices[i]) == label)];
+        return ofClass.Length == 0 ? 0 : ofClass.Count(i => right[i]) / (double)ofClass.Length;
     }
 }

@@ -7,7 +7,7 @@ using Spectre.Console;
 
 namespace LCNet.Cli.Evaluate;
 
-/// <summary><c>lcnet evaluate</c>: accuracy, FLOPs and run rates of a bundle on labelled images.</summary>
+/// <summary><c>lcnet evaluate</c>: accuracy, FLOPs and run rates of a bundle on labelled images, with pictures.</summary>
 internal static class EvaluateCommand
 {
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
@@ -16,22 +16,26 @@ internal static class EvaluateCommand
     {
         var bundle = new Argument<string>("bundle") { Description = "Folder of the bundle, for example models/cifar10-resnet14/1." };
         var data = new Argument<string>("data") { Description = "Folder of images with one sub-folder a class, or of CIFAR-10's binary files." };
-        var effort = new Option<double[]>("--effort") { Description = "Efforts to measure, in (0, 1].", DefaultValueFactory = _ => [1], AllowMultipleArgumentsPerToken = true };
+        var effort = new Option<double[]>("--effort") { Description = "Efforts to measure, in (0, 1]. Default: 1, unless --max-flops is given.", AllowMultipleArgumentsPerToken = true };
+        var cap = new Option<long[]>("--max-flops") { Description = "Caps on each image's FLOPs to measure.", AllowMultipleArgumentsPerToken = true };
         var split = new Option<string>("--split") { Description = "validation (what training held back), training or all.", DefaultValueFactory = _ => "validation" };
         split.AcceptOnlyFromAmong("validation", "training", "all");
         var list = new Option<string?>("--list") { Description = "Write the files of the split to this file, a line each (image folders only)." };
+        var plot = new Option<string?>("--plot") { Description = "Draw accuracy against MACs, FLOPs of easy and hard images, and channels that run, as PNG and SVG in this folder." };
+        var card = new Option<string?>("--card") { Description = "Write a model card to this Markdown file." };
+        var judge = new Option<string?>("--judge") { Description = "Bundle whose static network tells easy images from hard ones, for --plot and --card. Default: this bundle." };
         var device = new Option<string>("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
         var json = new Option<bool>("--json") { Description = "Print JSON." };
-        var command = new Command("evaluate", "Measure top-1, planned FLOPs and per-block run rates of a bundle.") { bundle, data, effort, split, list, device, json };
+        var command = new Command("evaluate", "Measure top-1, planned FLOPs and per-block run rates of a bundle.")
+        {
+            bundle, data, effort, cap, split, list, plot, card, judge, device, json,
+        };
         command.SetAction(async (parsed, cancellation) =>
         {
-            double[] efforts = parsed.GetValue(effort)!;
-            if (efforts.Length == 0 || !Array.TrueForAll(efforts, value => value is > 0 and <= 1))
-            {
-                throw new ArgumentException($"--effort: each lies in (0, 1], not {string.Join(' ', efforts)}.");
-            }
-
+            long[] caps = parsed.GetValue(cap) ?? [];
+            double[] efforts = parsed.GetValue(effort) is { Length: > 0 } given ? given : caps.Length == 0 ? [1] : [];
             Bundle opened = Bundle.Open(parsed.GetValue(bundle)!);
+            Check(opened, efforts, caps);
             string folder = parsed.GetValue(data)!;
             ImageSet images = DataSource.Read(folder, opened.Manifest.Input.Width);
             if (!images.Classes.SequenceEqual(opened.Manifest.Labels))
@@ -47,24 +51,59 @@ internal static class EvaluateCommand
             }
 
             using InferenceEngine engine = InferenceEngine.Load(opened, new EngineOptions { Device = parsed.GetValue(device)! });
-            var reports = new List<EffortReport>();
+            var evaluator = new BundleEvaluator(engine, images, indices);
+            var measurements = new List<Measurement>();
             foreach (double value in efforts)
             {
-                reports.Add(await BundleEvaluator.MeasureAsync(engine, images, indices, value, cancellation));
+                measurements.Add(await evaluator.MeasureEffortAsync(value, cancellation));
+            }
+
+            foreach (long value in caps)
+            {
+                measurements.Add(await evaluator.MeasureCapAsync(value, cancellation));
+            }
+
+            (string? pictures, string? cardFile) = (parsed.GetValue(plot), parsed.GetValue(card));
+            if (pictures is not null || cardFile is not null)
+            {
+                bool[] easy = evaluator.FindEasyImages(parsed.GetValue(judge) is string other ? Bundle.Open(other) : opened, cancellation);
+                measurements = [.. measurements.Select(point => point with { Easy = EasyImages.Of(point.Flops, easy) })];
+                if (pictures is not null)
+                {
+                    Draw(opened.Manifest, pictures, measurements, easy);
+                }
+            }
+
+            if (cardFile is not null)
+            {
+                await File.WriteAllTextAsync(cardFile, ModelCard.Write(opened.Manifest, measurements), cancellation);
             }
 
             if (parsed.GetValue(json))
             {
-                Console.WriteLine(JsonSerializer.Serialize(reports, Json));
+                Console.WriteLine(JsonSerializer.Serialize(measurements, Json));
             }
             else
             {
-                Print(opened.Manifest, parsed.GetValue(split)!, reports);
+                Print(opened.Manifest, parsed.GetValue(split)!, measurements);
             }
 
             return 0;
         });
         return command;
+    }
+
+    private static void Check(Bundle bundle, double[] efforts, long[] caps)
+    {
+        if (!Array.TrueForAll(efforts, value => value is > 0 and <= 1))
+        {
+            throw new ArgumentException($"--effort: each lies in (0, 1], not {string.Join(' ', efforts)}.");
+        }
+
+        if (!Array.TrueForAll(caps, value => value >= bundle.Flops.Minimum))
+        {
+            throw new ArgumentException($"--max-flops: each is at least {bundle.Flops.Minimum}, the cost of the cheapest path, not {string.Join(' ', caps)}.");
+        }
     }
 
     private static IReadOnlyList<int> Choose(ImageSet images, BundleManifest manifest, string split)
@@ -85,25 +124,51 @@ internal static class EvaluateCommand
         return split == "validation" ? sides.Validation : sides.Training;
     }
 
-    private static void Print(BundleManifest manifest, string split, List<EffortReport> reports)
+    private static void Draw(BundleManifest manifest, string folder, List<Measurement> measurements, bool[] easy)
     {
-        Console.WriteLine($"{manifest.Model}/{manifest.Version} on {reports[0].Images} images ({split}); dense: {reports[0].DenseFlops / 1e6:F2} MFLOPs");
-        var table = new Table().AddColumns("effort", "top-1", "mean MFLOPs", "of dense", "p95 MFLOPs");
-        foreach (EffortReport report in reports)
+        var pictures = new Pictures(folder, manifest);
+        Measurement first = measurements[0];
+        pictures.AccuracyAgainstMacs(
+            [.. measurements.Where(point => point.Effort is not null)], [.. measurements.Where(point => point.MaxFlops is not null)], PublishedResult.For(manifest.Labels));
+        pictures.FlopsOfEasyAndHard(first, easy);
+        pictures.Channels(first);
+    }
+
+    private static void Print(BundleManifest manifest, string split, List<Measurement> measurements)
+    {
+        Console.WriteLine($"{manifest.Model}/{manifest.Version} on {measurements[0].Images} images ({split}); dense: {measurements[0].DenseFlops / 1e6:F2} MFLOPs");
+        var table = new Table().AddColumns("dial", "top-1", "± s.e.", "mean MFLOPs", "of dense", "p5", "p95", "most");
+        foreach (Measurement point in measurements)
         {
             table.AddRow(
-                $"{report.Effort:0.##}", $"{report.Top1:P2}", $"{report.MeanFlops / 1e6:F2}", $"{report.MeanFlops / report.DenseFlops:P1}", $"{report.P95Flops / 1e6:F2}");
+                point.Dial, $"{point.Top1:P2}", $"{point.Top1StandardError:P2}", $"{point.MeanFlops / 1e6:F2}", $"{point.MeanFlops / point.DenseFlops:P1}",
+                $"{point.P5Flops / 1e6:F2}", $"{point.P95Flops / 1e6:F2}", $"{point.MostFlops / 1e6:F2}");
         }
 
         AnsiConsole.Write(table);
+        foreach (Measurement point in measurements.Where(point => point.Easy is not null))
+        {
+            Console.WriteLine(
+                $"{point.Dial}: {point.Easy!.Count} images that the static network gets right with a probability of at least {EasyImages.Confidence:P0} "
+                + $"take {point.Easy.MeanFlops / 1e6:F2} MFLOPs, the others {point.Easy.MeanFlopsOfOthers / 1e6:F2}");
+        }
+
         var blocks = new Table().Title("images that ran each block, and channels kept where they did");
         blocks.AddColumn("block");
-        blocks.AddColumns([.. reports.Select(report => $"effort {report.Effort:0.##}")]);
+        blocks.AddColumns([.. measurements.Select(point => point.Dial)]);
         for (int block = 0; block < manifest.Blocks.Count; block++)
         {
-            blocks.AddRow([$"{block}", .. reports.Select(report => $"{report.RunRates[block]:P1}, {report.KeptChannels[block]:P1}")]);
+            blocks.AddRow([$"{block}", .. measurements.Select(point => $"{point.RunRates[block]:P1}, {point.KeptChannels[block]:P1}")]);
         }
 
         AnsiConsole.Write(blocks);
-    }
-}
+        var classes = new Table().Title("top-1 of each class");
+        classes.AddColumn("class");
+        classes.AddColumns([.. measurements.Select(point => point.Dial)]);
+        for (int label = 0; label < manifest.Labels.Count; label++)
+        {
+            classes.AddRow([Markup.Escape(manifest.Labels[label]), .. measurements.Select(point => $"{point.Top1PerClass[label]:P1}")]);
+        }
+
+        AnsiConsole.Write(classes);
+    }}
