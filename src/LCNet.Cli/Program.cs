@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Grpc.Core;
 using LCNet.Bundles;
+using LCNet.Cli.Bench;
 using LCNet.Cli.Classify;
 using LCNet.Cli.Evaluate;
 using LCNet.Cli.Inspect;
@@ -14,6 +15,7 @@ var root = new RootCommand("Train, evaluate, inspect and run networks that decid
     EvaluateCommand.Create(),
     InspectCommand.Create(),
     ClassifyCommand.Create(),
+    BenchCommand.Create(),
 };
 
 try

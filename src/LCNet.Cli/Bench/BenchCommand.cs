@@ -1,0 +1,144 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Text.Json;
+using LCNet.Bundles;
+using LCNet.Imaging;
+using LCNet.Runtime;
+using LCNet.Training.Data;
+using LCNet.Training.Export;
+using LCNet.Training.Native;
+
+namespace LCNet.Cli.Bench;
+
+/// <summary><c>lcnet bench</c>: what skipping saves in time, against the static network in ONNX Runtime.</summary>
+internal static class BenchCommand
+{
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public static Command Create()
+    {
+        var bundle = new Argument<string?>("bundle") { Description = "Folder of the bundle, for example models/cifar10-resnet14/1. Left out with --synthetic.", Arity = ArgumentArity.ZeroOrOne };
+        var data = new Option<string?>("--data") { Description = "Folder of images with one sub-folder a class, or of CIFAR-10's binary files. Default: random pixels." };
+        var images = new Option<int>("--images") { Description = "How many different images.", DefaultValueFactory = _ => 200 };
+        var effort = new Option<double[]>("--effort") { Description = "Efforts to measure, in (0, 1].", DefaultValueFactory = _ => [1], AllowMultipleArgumentsPerToken = true };
+        var cap = new Option<long[]>("--max-flops") { Description = "Caps on each image's FLOPs to measure.", AllowMultipleArgumentsPerToken = true };
+        var repetitions = new Option<int>("--repetitions") { Description = "Alternations.", DefaultValueFactory = _ => 5 };
+        var device = new Option<string>("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
+        var synthetic = new Option<string?>("--synthetic") { Description = "resnet18, resnet34 or resnet50 at 224×224 with random weights, instead of a bundle." };
+        var runRate = new Option<double>("--run-rate") { Description = "Share of images that run each block of the synthetic network.", DefaultValueFactory = _ => 0.7 };
+        var keep = new Option<double>("--keep") { Description = "Share of channels that the synthetic network keeps.", DefaultValueFactory = _ => 0.5 };
+        var json = new Option<string?>("--json") { Description = "Write the results to this file." };
+        var command = new Command("bench", "Measure what skipping saves in time, against the static network in ONNX Runtime.")
+        {
+            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, json,
+        };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            if (parsed.GetValue(bundle) is null == parsed.GetValue(synthetic) is null)
+            {
+                throw new ArgumentException("Name either a bundle or --synthetic.");
+            }
+
+            if (parsed.GetValue(images) < 1 || parsed.GetValue(repetitions) < 1)
+            {
+                throw new ArgumentException("--images and --repetitions are at least 1.");
+            }
+
+            string? made = null;
+            try
+            {
+                made = parsed.GetValue(synthetic) is string name ? MakeBundle(name, parsed.GetValue(runRate), parsed.GetValue(keep)) : null;
+                Bundle opened = Bundle.Open(made ?? parsed.GetValue(bundle)!);
+                BenchSetting[] settings =
+                [
+                    new BenchSetting("all open", 1, IsOpen: true),
+                    .. parsed.GetValue(effort)!.Select(value => new BenchSetting($"effort {value:0.##}", value)),
+                    .. (parsed.GetValue(cap) ?? []).Select(value => new BenchSetting($"at most {value / 1e6:0.#} MFLOPs", new EffortCurve(opened.Manifest.Calibration).EffortFor(value), value)),
+                ];
+                float[][] inputs = Inputs(opened.Manifest, parsed.GetValue(data), parsed.GetValue(images));
+                var benchmark = new EngineBenchmark(opened, ComputeDevice.Parse(parsed.GetValue(device)!), inputs, parsed.GetValue(repetitions));
+                var report = new BenchReport(
+                    $"{opened.Manifest.Model}/{opened.Manifest.Version}", inputs.Length, parsed.GetValue(repetitions), Machine(), [.. settings.Select(setting => benchmark.Measure(setting, cancellation))]);
+                Print(report);
+                if (parsed.GetValue(json) is string file)
+                {
+                    await File.WriteAllTextAsync(file, JsonSerializer.Serialize(report, Json), cancellation);
+                }
+
+                return 0;
+            }
+            finally
+            {
+                if (made is not null)
+                {
+                    Directory.Delete(Path.GetFullPath(Path.Combine(made, "..", "..")), recursive: true);
+                }
+            }
+        });
+        return command;
+    }
+
+    private static string MakeBundle(string name, double runRate, double keep)
+    {
+        int depth = name switch
+        {
+            "resnet18" => 18,
+            "resnet34" => 34,
+            "resnet50" => 50,
+            _ => throw new ArgumentException($"--synthetic: resnet18, resnet34 or resnet50, not '{name}'."),
+        };
+        TorchLibrary.EnsureLoaded();
+        string folder = Path.Combine(Directory.CreateTempSubdirectory("lcnet-bench-").FullName, "synthetic-" + name, "1");
+        SyntheticBundle.Write(depth, runRate, keep, folder);
+        return folder;
+    }
+
+    private static float[][] Inputs(BundleManifest manifest, string? data, int count)
+    {
+        InputSpec input = manifest.Input;
+        var random = new Random(1);
+        if (data is null)
+        {
+            return [.. Enumerable.Range(0, count).Select(_ => SyntheticBundle.RandomImage(input, random))];
+        }
+
+        ImageSet images = DataSource.Read(data, input.Width);
+        int[] order = [.. Enumerable.Range(0, images.Count)];
+        random.Shuffle(order);
+        return [.. order.Take(count).Select(index =>
+        {
+            float[] values = new float[input.Length];
+            Pixels.Normalise(images.Pixels(index), input.Mean, input.Std, values);
+            return values;
+        })];
+    }
+
+    private static string Machine() =>
+        $"{Environment.ProcessorCount} cores, {RuntimeInformation.ProcessArchitecture}, vectors of {(Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128)} bits, {RuntimeInformation.FrameworkDescription}";
+
+    private static void Print(BenchReport report)
+    {
+        Console.WriteLine($"{report.Model}: {report.Images} images, {report.Repetitions} alternations; {report.Machine}");
+        foreach (SettingReport setting in report.Settings)
+        {
+            Console.WriteLine($"{setting.Setting}: {setting.MeanMflops:F2} MFLOPs an image, reduced {setting.FlopsReduction:F2} times");
+            Print("one thread", setting.OneThread);
+            Print("saturated", setting.Saturated);
+        }
+    }
+
+    private static void Print(string title, IReadOnlyList<ContenderReport> contenders)
+    {
+        Console.WriteLine($"  {title}");
+        foreach (ContenderReport report in contenders)
+        {
+            string share = report.RealisedShare is double realised ? $", realised share {realised:F2}" : string.Empty;
+            string bytes = report.BytesPerImage is double allocated ? $", {allocated:F1} bytes an image" : string.Empty;
+            string correlation = report.Correlation is double value ? $", time and FLOPs correlate {value:F3}" : string.Empty;
+            Console.WriteLine(
+                $"    {report.Name,-18} time ratio {report.TimeRatio:F2} ({report.Lowest:F2}–{report.Highest:F2}){share}; {report.ImagesPerSecond:F1} images/s, "
+                + $"p50 {report.P50Us:F0} p95 {report.P95Us:F0} p99 {report.P99Us:F0} µs{bytes}{correlation}");
+        }
+    }
+}

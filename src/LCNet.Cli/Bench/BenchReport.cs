@@ -1,0 +1,43 @@
+namespace LCNet.Cli.Bench;
+
+/// <summary>What a benchmark measured on one machine in one run.</summary>
+/// <param name="Model">The bundle.</param>
+/// <param name="Images">Different images.</param>
+/// <param name="Repetitions">Alternations; ratios are medians over them.</param>
+/// <param name="Machine">What it ran on.</param>
+/// <param name="Settings">Results.</param>
+internal sealed record BenchReport(string Model, int Images, int Repetitions, string Machine, IReadOnlyList<SettingReport> Settings);
+
+/// <summary>Results at one setting of the dial.</summary>
+/// <param name="Setting">The setting.</param>
+/// <param name="FlopsReduction">FLOPs of the static network over mean planned FLOPs, gates included.</param>
+/// <param name="MeanMflops">Mean planned FLOPs in millions.</param>
+/// <param name="OneThread">Image by image on one thread.</param>
+/// <param name="Saturated">As many threads as cores, an image each.</param>
+internal sealed record SettingReport(
+    string Setting, double FlopsReduction, double MeanMflops, IReadOnlyList<ContenderReport> OneThread, IReadOnlyList<ContenderReport> Saturated);
+
+/// <summary>Results of one contender.</summary>
+/// <param name="Name">The contender.</param>
+/// <param name="TimeRatio">Time of the static network over its own: median over the alternations.</param>
+/// <param name="Lowest">The lowest ratio of an alternation.</param>
+/// <param name="Highest">The highest.</param>
+/// <param name="RealisedShare"><see cref="TimeRatio"/> over the FLOPs reduction; null for the static network.</param>
+/// <param name="ImagesPerSecond">Median over the alternations.</param>
+/// <param name="P50Us">Median latency of an image in microseconds.</param>
+/// <param name="P95Us">95th percentile.</param>
+/// <param name="P99Us">99th percentile.</param>
+/// <param name="BytesPerImage">Allocated managed memory; null where threads share the process's count.</param>
+/// <param name="Correlation">Of an image's time (median over the alternations) and its planned FLOPs; null where FLOPs do not vary or time was not taken apart.</param>
+internal sealed record ContenderReport(
+    string Name,
+    double TimeRatio,
+    double Lowest,
+    double Highest,
+    double? RealisedShare,
+    double ImagesPerSecond,
+    double P50Us,
+    double P95Us,
+    double P99Us,
+    double? BytesPerImage,
+    double? Correlation);

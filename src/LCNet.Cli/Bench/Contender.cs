@@ -1,0 +1,65 @@
+using LCNet.Bundles;
+using LCNet.Runtime;
+
+namespace LCNet.Cli.Bench;
+
+/// <summary>One way to run a network, on one thread. Not thread-safe.</summary>
+/// <param name="name">What results call it.</param>
+/// <param name="run">Runs one image.</param>
+/// <param name="owned">Disposed of with it.</param>
+internal sealed class Contender(string name, Action<float[]> run, params IDisposable[] owned) : IDisposable
+{
+    /// <summary>What the other contenders are compared with.</summary>
+    public const string Baseline = "onnxruntime static";
+
+    /// <summary>What results call it.</summary>
+    public string Name => name;
+
+    /// <summary>Runs one image.</summary>
+    public void Run(float[] image) => run(image);
+
+    public void Dispose()
+    {
+        foreach (IDisposable resource in owned)
+        {
+            resource.Dispose();
+        }
+    }
+
+    /// <summary>The static network in one ONNX Runtime session, and each executor at a setting of the dial.</summary>
+    public static Contender[] All(Bundle bundle, ComputeDevice device, BenchSetting setting)
+    {
+        var contenders = new List<Contender> { Static(bundle, device), Gated("onnxruntime", bundle, new OnnxExecutor(bundle, device), setting) };
+        if (!device.IsCuda)
+        {
+            contenders.Add(Gated("simd", bundle, new SimdExecutor(bundle), setting));
+        }
+
+        return [.. contenders];
+    }
+
+    private static Contender Static(Bundle bundle, ComputeDevice device)
+    {
+        var dense = new DenseNetwork(bundle, device);
+        float[] logits = new float[bundle.Manifest.Labels.Count];
+        return new Contender(Baseline, image => dense.Run(image, logits), dense);
+    }
+
+    private static Contender Gated(string name, Bundle bundle, ISegmentExecutor executor, BenchSetting setting)
+    {
+        ISegmentLane lane = executor.CreateLane();
+        var dispatcher = new Dispatcher(bundle, lane);
+        var result = new InferenceResult(bundle.Manifest);
+        float[] logits = new float[bundle.Manifest.Labels.Count];
+        return setting.IsOpen
+            ? new Contender(name, image => dispatcher.RunOpen(image, logits), lane, executor)
+            : new Contender(name, image => dispatcher.Run(image, setting.Effort, setting.Cap, result), lane, executor);
+    }
+}
+
+/// <summary>A setting of the dial.</summary>
+/// <param name="Name">What results call it.</param>
+/// <param name="Effort">In (0, 1].</param>
+/// <param name="Cap">Most FLOPs of an image.</param>
+/// <param name="IsOpen">Whether every block and channel runs, without gates.</param>
+internal sealed record BenchSetting(string Name, double Effort, long Cap = Planner.NoCap, bool IsOpen = false);
