@@ -172,3 +172,4 @@ internal static class EvaluateCommand
 
         AnsiConsole.Write(classes);
     }}
+

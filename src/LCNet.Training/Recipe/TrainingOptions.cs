@@ -92,9 +92,11 @@ public sealed record TrainingOptions
 
     /// <summary>The architecture for a number of classes.</summary>
     /// <exception cref="ArgumentException">The family has no network of that depth.</exception>
-    public ResNetSpec Architecture(int classes) =>
-        (Family == StemKind.Cifar ? ResNetSpec.Cifar(Depth, Width, classes, Span) : ResNetSpec.ImageNet(Depth, Width, classes, Span))
-            with { InputSize = InputSize, Gates = Gates };
+    public ResNetSpec Architecture(int classes)
+    {
+        ResNetSpec family = Family == StemKind.Cifar ? ResNetSpec.Cifar(Depth, Width, classes, Span) : ResNetSpec.ImageNet(Depth, Width, classes, Span);
+        return family with { InputSize = InputSize, Gates = Gates };
+    }
 
     /// <summary>Every value that is out of range, one line each; empty when all is well.</summary>
     public IReadOnlyList<string> Validate()
