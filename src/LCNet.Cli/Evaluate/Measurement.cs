@@ -54,9 +54,9 @@ internal sealed record Measurement
 
     /// <summary>Planned FLOPs of each image, in the order of the images.</summary>
     [JsonIgnore]
-    public required IReadOnlyList<long> Flops { get; init; }
+    public IReadOnlyList<long> Flops { get; init; } = [];
 
     /// <summary>Share of images that kept each channel of each block, in [0, 1].</summary>
     [JsonIgnore]
-    public required IReadOnlyList<IReadOnlyList<double>> ChannelRates { get; init; }
+    public IReadOnlyList<IReadOnlyList<double>> ChannelRates { get; init; } = [];
 }

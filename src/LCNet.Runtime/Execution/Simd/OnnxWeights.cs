@@ -40,9 +40,9 @@ internal sealed class OnnxWeights
         }
     }
 
-    /// <summary>The convolution whose weights are gathered along these axes by <c>keep</c>; none for constant weights.</summary>
+    /// <summary>The convolution of stride 1 or 2 whose weights are gathered along these axes by <c>keep</c>; none for constant weights.</summary>
     /// <exception cref="BundleException">There is not exactly one, or it has another form.</exception>
-    public Convolution Convolution(int outputs, int inputs, int kernel, int stride, params int[] gatheredAxes)
+    public Convolution Convolution(int outputs, int inputs, int kernel, params int[] gatheredAxes)
     {
         NodeProto[] found = [.. _graph.Node.Where(node => node.OpType == "Conv" && Source(node.Input[1]).Axes.SequenceEqual(gatheredAxes))];
         if (found.Length != 1)
@@ -51,6 +51,7 @@ internal sealed class OnnxWeights
         }
 
         NodeProto node = found[0];
+        int stride = node.Attribute.Any(attribute => attribute.Name == "strides" && attribute.Ints.SequenceEqual([2, 2])) ? 2 : 1;
         Require(node, "kernel_shape", kernel, kernel);
         Require(node, "strides", stride, stride);
         Require(node, "pads", kernel / 2, kernel / 2, kernel / 2, kernel / 2);

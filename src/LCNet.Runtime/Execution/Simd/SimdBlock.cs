@@ -27,7 +27,7 @@ internal sealed class SimdBlock<TVector>
         _runner = runner;
         _weights = weights;
         (MapShape input, MapShape output) = (spec.Input, spec.Output);
-        _isStrided = output.Height != input.Height;
+        _isStrided = (weights.Middle ?? weights.First).Stride == 2;
         PlaneLayout outputLayout = planes.Layout(output.Height, output.Width);
         PlaneLayout inputLayout = planes.Layout(input.Height, input.Width);
         PlaneBuffer Map(string use, int channels) => planes.Buffer(use, channels, output.Height, output.Width);

@@ -15,7 +15,7 @@ internal sealed class SimdNetwork
         var stemWeights = HasPoolingStem
             ? new OnnxWeights(bundle, Manifest.Stem.File, "Conv", "Relu", "MaxPool")
             : new OnnxWeights(bundle, Manifest.Stem.File, "Conv", "Relu");
-        Stem = HasPoolingStem ? stemWeights.Convolution(stem.Channels, 3, 7, 2) : stemWeights.Convolution(stem.Channels, 3, 3, 1);
+        Stem = HasPoolingStem ? stemWeights.Convolution(stem.Channels, 3, 7) : stemWeights.Convolution(stem.Channels, 3, 3);
         Gates = [.. Manifest.Spans.Select(span => ReadGate(bundle, span))];
         Blocks = [.. Manifest.Blocks.Select(block => ReadBlock(bundle, block))];
         int channels = Manifest.Blocks[^1].Output.Channels;
@@ -55,7 +55,6 @@ internal sealed class SimdNetwork
     private static BlockWeights ReadBlock(Bundle bundle, BlockSpec block)
     {
         (int inputs, int inner, int outputs) = (block.Input.Channels, block.Channels, block.Output.Channels);
-        int stride = block.Output.Height == block.Input.Height ? 1 : 2;
         List<string> operations =
             ["Unsqueeze", "Unsqueeze", "Gather", "Gather", "Conv", "Relu", "Mul", "Gather", "Conv", "Mul", "Add", "Relu"];
         if (block.Kind == BlockSpec.Bottleneck)
@@ -69,14 +68,14 @@ internal sealed class SimdNetwork
         }
 
         var weights = new OnnxWeights(bundle, block.File, [.. operations]);
-        Convolution? projection = block.ShortcutFile is null ? null : weights.Convolution(outputs, inputs, 1, stride);
-        Convolution? shortcut = block.ShortcutFile is null ? null : new OnnxWeights(bundle, block.ShortcutFile, "Conv", "Relu").Convolution(outputs, inputs, 1, stride);
+        Convolution? projection = block.ShortcutFile is null ? null : weights.Convolution(outputs, inputs, 1);
+        Convolution? shortcut = block.ShortcutFile is null ? null : new OnnxWeights(bundle, block.ShortcutFile, "Conv", "Relu").Convolution(outputs, inputs, 1);
         return block.Kind == BlockSpec.Basic
-            ? new BlockWeights(weights.Convolution(inner, inputs, 3, stride, 0), null, weights.Convolution(outputs, inner, 3, 1, 1), projection, shortcut)
+            ? new BlockWeights(weights.Convolution(inner, inputs, 3, 0), null, weights.Convolution(outputs, inner, 3, 1), projection, shortcut)
             : new BlockWeights(
-                weights.Convolution(inner, inputs, 1, 1, 0),
-                weights.Convolution(inner, inner, 3, stride, 0, 1),
-                weights.Convolution(outputs, inner, 1, 1, 1),
+                weights.Convolution(inner, inputs, 1, 0),
+                weights.Convolution(inner, inner, 3, 0, 1),
+                weights.Convolution(outputs, inner, 1, 1),
                 projection,
                 shortcut);
     }
