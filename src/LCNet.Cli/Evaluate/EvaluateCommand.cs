@@ -171,5 +171,5 @@ internal static class EvaluateCommand
         }
 
         AnsiConsole.Write(classes);
-    }}
-
+    }
+}
