@@ -1,3 +1,4 @@
+using LCNet.Training.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -26,6 +27,7 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
     /// <returns>The weight [output, input, kernel, kernel] and the bias [output], detached.</returns>
     public (Tensor Weight, Tensor Bias) Fold()
     {
+        using var uncollected = UncollectedRegion.Open();
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         Tensor scale = _norm.weight! / sqrt(_norm.running_var!.to_type(ScalarType.Float64) + _norm.eps);

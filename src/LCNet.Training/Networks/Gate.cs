@@ -1,3 +1,4 @@
+using LCNet.Training.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -79,6 +80,7 @@ internal sealed class Gate : Module
     /// <returns>The weight [outputs, C + 1], whose last column is that of effort, and the bias [outputs], detached.</returns>
     public (Tensor Weight, Tensor Bias) Fold()
     {
+        using var uncollected = UncollectedRegion.Open();
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         if (!_learned)

@@ -1,3 +1,4 @@
+using LCNet.Training.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -24,6 +25,7 @@ public sealed class LcNet : Module
     {
         ArgumentNullException.ThrowIfNull(spec);
         Spec = spec;
+        using var uncollected = UncollectedRegion.Open();
         IReadOnlyList<BlockShape> shapes = spec.Blocks();
         _stem = spec.Stem == StemKind.Cifar ? new ConvBn("stem", 3, spec.Width, 3) : new ConvBn("stem", 3, spec.Width, 7, stride: 2);
         _blocks = new ModuleList<ResidualBlock>([.. shapes.Select((shape, i) => new ResidualBlock($"block{i}", spec.Kind, shape))]);
@@ -63,6 +65,7 @@ public sealed class LcNet : Module
     /// <param name="effort">[N, 1] in (0, 1]; null opens every gate (the dense network).</param>
     public LcNetOutput Forward(Tensor images, Tensor? effort)
     {
+        using var uncollected = UncollectedRegion.Open();
         Tensor x = functional.relu(_stem.call(images), inplace: true);
         x = Spec.Stem == StemKind.Cifar ? x : functional.max_pool2d(x, 3, 2, 1);
         var layers = new List<Tensor>();
@@ -131,6 +134,7 @@ public sealed class LcNet : Module
     /// <summary>Sets every gate so that it is open for about a share of images, at every effort.</summary>
     internal void OpenGatesFor(double layers, double channels)
     {
+        using var uncollected = UncollectedRegion.Open();
         foreach (Gate gate in _layerGates)
         {
             gate.OpenFor(layers);
@@ -161,6 +165,7 @@ public sealed class LcNet : Module
     /// <summary>Takes over all weights and statistics, those of gates only where they were learned for the same spans.</summary>
     internal void CopyFrom(LcNet source)
     {
+        using var uncollected = UncollectedRegion.Open();
         using var noGrad = no_grad();
         Dictionary<string, Tensor> own = state_dict();
         foreach ((string name, Tensor value) in source.state_dict())

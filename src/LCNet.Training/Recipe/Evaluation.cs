@@ -1,5 +1,6 @@
 using LCNet.Bundles;
 using LCNet.Training.Data;
+using LCNet.Training.Native;
 using LCNet.Training.Networks;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -37,6 +38,7 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
         foreach (int[] batch in indices.Chunk(ImagesAtATime))
         {
             using var scope = NewDisposeScope();
+            using var uncollected = UncollectedRegion.Open();
             (Tensor x, Tensor labels) = reader.Read(batch, Augmentation.None, Random.Shared);
             LcNetOutput output = network.Forward(x, effort is null ? null : full(batch.Length, 1, effort.Value));
             right += output.Logits.argmax(1).eq(labels).sum().ToInt64();

@@ -1,4 +1,5 @@
 using LCNet.Training.Data;
+using LCNet.Training.Native;
 using LCNet.Training.Networks;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -211,6 +212,7 @@ public sealed class Trainer
     private (double Loss, double Right, double Share) Step(
         LcNet network, SGD optimizer, Tensor x, Tensor labels, List<(int First, int Count, double Effort, double Target)>? groups)
     {
+        using var uncollected = UncollectedRegion.Open();
         optimizer.zero_grad();
         Tensor? effort = groups is null ? null : cat([.. groups.Select(group => full(group.Count, 1, group.Effort))], 0);
         LcNetOutput output = network.Forward(x, effort);
