@@ -7,6 +7,7 @@ internal sealed unsafe class Convolution
 {
     private readonly float[] _weights;
     private readonly float[] _bias;
+    private readonly Lazy<WinogradWeights> _winograd;
 
     /// <summary>Takes weights as ONNX has them.</summary>
     /// <param name="weights">Output channels × input channels × kernel × kernel.</param>
@@ -16,14 +17,22 @@ internal sealed unsafe class Convolution
     /// <param name="kernel">Height and width of the kernel, odd; the padding is half of it.</param>
     /// <param name="stride">1 or 2.</param>
     public Convolution(ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, int outputs, int inputs, int kernel, int stride)
+        : this(weights, bias, outputs, inputs, kernel, kernel, stride)
+    {
+    }
+
+    /// <summary>Takes weights of a kernel that need not be square.</summary>
+    internal Convolution(ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, int outputs, int inputs, int rows, int columns, int stride)
     {
         _weights = GC.AllocateUninitializedArray<float>(weights.Length, pinned: true);
         weights.CopyTo(_weights);
         _bias = bias.ToArray();
         Outputs = outputs;
         Inputs = inputs;
-        Kernel = kernel;
+        Rows = rows;
+        Columns = columns;
         Stride = stride;
+        _winograd = new Lazy<WinogradWeights>(() => new WinogradWeights(this));
     }
 
     /// <summary>Output channels.</summary>
@@ -32,14 +41,26 @@ internal sealed unsafe class Convolution
     /// <summary>Input channels.</summary>
     public int Inputs { get; }
 
-    /// <summary>Height and width of the kernel.</summary>
-    public int Kernel { get; }
+    /// <summary>Height of the kernel.</summary>
+    public int Rows { get; }
+
+    /// <summary>Width of the kernel.</summary>
+    public int Columns { get; }
 
     /// <summary>1 or 2.</summary>
     public int Stride { get; }
 
+    /// <summary>Weights of each input channel.</summary>
+    public int Taps => Rows * Columns;
+
+    /// <summary>Taps that a term stands for: at stride 1 those of a row of a 3×3 kernel lie one behind the other.</summary>
+    public int TapsOfTerm => Columns == 3 && Stride == 1 ? 3 : 1;
+
     /// <summary>Terms of each input channel.</summary>
-    public int Taps => Kernel * Kernel;
+    public int TermsOfInput => Taps / TapsOfTerm;
+
+    /// <summary>The same for Winograd's algorithm, made when first asked for. For 3×3 kernels of stride 1 only.</summary>
+    public WinogradWeights Winograd => _winograd.Value;
 
     /// <summary>Where sums of an output channel begin.</summary>
     public float Bias(int output) => _bias[output];
@@ -49,28 +70,30 @@ internal sealed unsafe class Convolution
 
     /// <summary>
     /// The terms of all input channels in order, for planes of a layout: those of the input itself at stride 1, those of its four phases at stride 2
-    /// (of its one phase where the kernel is 1×1), see <see cref="PlaneBuffer.Split"/>.
+    /// (the first of them where the kernel is 1×1), see <see cref="PlaneBuffer.Split"/>.
     /// </summary>
-    public Term[] Terms(PlaneLayout layout)
+    /// <param name="layout">How the planes lie.</param>
+    /// <param name="phases">How many phases are there at stride 2: 4, or 1 where the kernel is 1×1.</param>
+    public Term[] Terms(PlaneLayout layout, int phases = 4)
     {
-        var terms = new Term[Inputs * Taps];
-        int half = Kernel / 2;
+        var terms = new Term[Inputs * TermsOfInput];
         for (int input = 0; input < Inputs; input++)
         {
-            for (int tap = 0; tap < Taps; tap++)
+            for (int term = 0; term < TermsOfInput; term++)
             {
-                int dy = (tap / Kernel) - half;
-                int dx = (tap % Kernel) - half;
+                int tap = term * TapsOfTerm;
+                int dy = (tap / Columns) - (Rows / 2);
+                int dx = (tap % Columns) - (Columns / 2);
                 int plane = input;
                 if (Stride == 2)
                 {
-                    plane = Kernel == 1 ? input : (4 * input) + (2 * (dy & 1)) + (dx & 1);
+                    plane = (phases * input) + (2 * (dy & 1)) + (dx & 1);
                     dy >>= 1;
                     dx >>= 1;
                 }
 
                 int offset = (plane * layout.PlaneStride) + layout.Lead + (dy * layout.RowStride) + dx;
-                terms[(input * Taps) + tap] = new Term((uint)offset, (uint)((input * Taps) + tap));
+                terms[(input * TermsOfInput) + term] = new Term((uint)offset, (uint)((input * Taps) + tap));
             }
         }
 

@@ -10,11 +10,11 @@ namespace LCNet.Runtime;
 internal sealed unsafe class ConvolutionRunner<TVector>
     where TVector : struct, ISimd<TVector>
 {
-    // What one pass over the output channels reads, in floats: half a first-level cache of 32 KiB, whose other half is for weights and sums.
-    private const int PixelsAtHand = 4096;
+    // What one pass over the output channels reads, in floats: a first-level cache of 32 KiB. Half of it was no faster, twice as much neither.
+    private const int PixelsAtHand = 8192;
 
-    // Enough terms that loading and storing the sums costs little.
-    private const int TermsAtATime = 144;
+    // Enough taps that loading and storing the sums costs little.
+    private const int TapsAtATime = 144;
     private readonly Term[] _terms;
     private readonly OutputChannel[] _outputs;
 
@@ -26,19 +26,19 @@ internal sealed unsafe class ConvolutionRunner<TVector>
     }
 
     /// <summary>Runs a convolution: output = max(floor, scale · (bias + Σ weight · pixel) + residual).</summary>
-    /// <param name="call">What to run.</param>
-    public void Run(in ConvolutionCall call)
+    /// <param name="convolution">The convolution.</param>
+    /// <param name="allTerms">Its terms for the input's layout, see <see cref="Convolution.Terms"/>.</param>
+    /// <param name="call">On what.</param>
+    public void Run(Convolution convolution, ReadOnlySpan<Term> allTerms, in ConvolutionCall call)
     {
-        Convolution convolution = call.Convolution;
-        int outputs = SetOutputs(call);
-        int terms = SetTerms(call);
+        int outputs = SetOutputs(convolution, call);
+        int terms = SetTerms(convolution, allTerms, call);
         int padded = Pad(outputs);
         PixelTile[] tiles = call.Output.Layout.Tiles;
-        int inputs = terms / convolution.Taps;
-        int passes = (terms + TermsAtATime - 1) / TermsAtATime;
-        int inputsAtATime = (inputs + passes - 1) / passes;
-        int termsAtATime = inputsAtATime * convolution.Taps;
-        int tilesAtATime = TilesAtATime(call.Output.Layout, convolution.Kernel, inputsAtATime);
+        int inputs = terms / convolution.TermsOfInput;
+        int inputsAtATime = InputsAtATime(call.Output.Layout, convolution, inputs);
+        int termsAtATime = inputsAtATime * convolution.TermsOfInput;
+        int tilesAtATime = TilesAtATime(call.Output.Layout, convolution.Rows, inputsAtATime);
         var part = new ConvolutionTile { Input = call.Input.Start, Floor = call.HasRelu ? 0 : float.NegativeInfinity };
         Term* all = Address(_terms);
         for (int tile = 0; tile < tiles.Length; tile += tilesAtATime)
@@ -50,7 +50,14 @@ internal sealed unsafe class ConvolutionRunner<TVector>
                 part.Count = Math.Min(termsAtATime, terms - term);
                 part.IsFirst = term == 0;
                 part.IsLast = term + termsAtATime >= terms;
-                RunPart(part, someTiles, padded);
+                if (convolution.TapsOfTerm == 3)
+                {
+                    RunPart<ThreeTaps>(part, someTiles, padded);
+                }
+                else
+                {
+                    RunPart<OneTap>(part, someTiles, padded);
+                }
             }
         }
 
@@ -60,53 +67,87 @@ internal sealed unsafe class ConvolutionRunner<TVector>
         }
     }
 
-    private void RunPart(in ConvolutionTile part, ReadOnlySpan<PixelTile> tiles, int outputs)
+    private void RunPart<TTaps>(in ConvolutionTile part, ReadOnlySpan<PixelTile> tiles, int outputs)
+        where TTaps : struct, ITaps
     {
-        // Groups of four, and of three at the end so that none is left over.
-        int fours = outputs - (3 * ((4 - (outputs % 4)) % 4));
-        OutputChannel* group = Address(_outputs);
-        OutputChannel* end = group + outputs;
-        for (OutputChannel* three = group + fours; group < three; group += 4)
+        OutputChannel* first = Address(_outputs);
+        for (int done = 0; done < outputs;)
         {
-            foreach (PixelTile tile in tiles)
+            int count = Chunk(outputs - done);
+            for (int i = 0; i < tiles.Length; i++)
             {
-                if (tile.Third >= 0)
+                if (tiles[i].Third >= 0)
                 {
-                    ConvolutionKernels.Run3X4<TVector>(part, group, tile.First, tile.Second, tile.Third);
+                    RunThree<TTaps>(part, first + done, count, tiles[i]);
                 }
                 else
                 {
-                    ConvolutionKernels.Run2X4<TVector>(part, group, tile.First, tile.Second);
+                    RunTwo<TTaps>(part, first + done, count, tiles[i]);
                 }
             }
-        }
 
-        for (; group < end; group += 3)
-        {
-            foreach (PixelTile tile in tiles)
-            {
-                if (tile.Third >= 0)
-                {
-                    ConvolutionKernels.Run3X3<TVector>(part, group, tile.First, tile.Second, tile.Third);
-                }
-                else
-                {
-                    ConvolutionKernels.Run2X3<TVector>(part, group, tile.First, tile.Second);
-                }
-            }
+            done += count;
         }
     }
 
-    private int SetOutputs(in ConvolutionCall call)
+    // Twelve are groups of four and of six alike. What is left can be cut into groups of three and four, as 1, 2 and 5 cannot.
+    private static int Chunk(int outputs) => outputs is 12 or 15 or 16 or > 17 ? 12 : outputs;
+
+    private static void RunThree<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, PixelTile tile)
+        where TTaps : struct, ITaps
     {
-        int count = call.KeptOutputs.IsEmpty ? call.Convolution.Outputs : call.KeptOutputs.Length;
+        while (count > 0)
+        {
+            bool isFour = count is not (3 or 6 or 9);
+            if (isFour)
+            {
+                ConvolutionKernels.Run3X4<TVector, TTaps>(part, outputs, tile.First, tile.Second, tile.Third);
+            }
+            else
+            {
+                ConvolutionKernels.Run3X3<TVector, TTaps>(part, outputs, tile.First, tile.Second, tile.Third);
+            }
+
+            int run = isFour ? 4 : 3;
+            outputs += run;
+            count -= run;
+        }
+    }
+
+    private static void RunTwo<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, PixelTile tile)
+        where TTaps : struct, ITaps
+    {
+        while (count > 0)
+        {
+            int run = count switch { 6 or 9 or 10 or > 11 => 6, 3 => 3, _ => 4 };
+            if (run == 6)
+            {
+                ConvolutionKernels.Run2X6<TVector, TTaps>(part, outputs, tile.First, tile.Second);
+            }
+            else if (run == 4)
+            {
+                ConvolutionKernels.Run2X4<TVector, TTaps>(part, outputs, tile.First, tile.Second);
+            }
+            else
+            {
+                ConvolutionKernels.Run2X3<TVector, TTaps>(part, outputs, tile.First, tile.Second);
+            }
+
+            outputs += run;
+            count -= run;
+        }
+    }
+
+    private int SetOutputs(Convolution convolution, in ConvolutionCall call)
+    {
+        int count = call.KeptOutputs.IsEmpty ? convolution.Outputs : call.KeptOutputs.Length;
         for (int i = 0; i < count; i++)
         {
             int channel = call.KeptOutputs.IsEmpty ? i : (int)call.KeptOutputs[i];
             _outputs[i] = new OutputChannel
             {
-                Weights = call.Convolution.Weights(channel),
-                Bias = call.Convolution.Bias(channel),
+                Weights = convolution.Weights(channel),
+                Bias = convolution.Bias(channel),
                 Scale = call.Scales.IsEmpty ? call.Scale : call.Scales[i],
                 Plane = call.Output.Plane(i),
                 Residual = call.Residual is null ? null : call.Residual.Plane(i),
@@ -116,23 +157,22 @@ internal sealed unsafe class ConvolutionRunner<TVector>
         return count;
     }
 
-    private int SetTerms(in ConvolutionCall call)
+    private int SetTerms(Convolution convolution, ReadOnlySpan<Term> all, in ConvolutionCall call)
     {
         if (call.KeptInputs.IsEmpty)
         {
-            call.Terms.CopyTo(_terms.AsSpan());
-            return call.Terms.Length;
+            all.CopyTo(_terms.AsSpan());
+            return all.Length;
         }
 
         // Kept inputs lie one behind the other; their weights do not.
-        int taps = call.Convolution.Taps;
         int term = 0;
         foreach (long channel in call.KeptInputs)
         {
-            uint weight = (uint)((int)channel * taps);
-            for (int tap = 0; tap < taps; tap++, term++)
+            int weights = (int)channel * convolution.Taps;
+            for (int i = 0; i < convolution.TermsOfInput; i++, term++)
             {
-                _terms[term] = new Term(call.Terms[term].Input, weight++);
+                _terms[term] = new Term(all[term].Input, (uint)(weights + (i * convolution.TapsOfTerm)));
             }
         }
 
@@ -151,51 +191,20 @@ internal sealed unsafe class ConvolutionRunner<TVector>
         return padded;
     }
 
-    private static int TilesAtATime(PlaneLayout layout, int kernel, int inputs)
+    // As many whole planes as there is room for, but never so few that sums are loaded and stored often.
+    private static int InputsAtATime(PlaneLayout layout, Convolution convolution, int inputs)
     {
-        int perInput = (PixelsAtHand / inputs) - ((kernel - 1) * layout.RowStride);
+        int most = Math.Max(TapsAtATime / convolution.Taps, PixelsAtHand / layout.PlaneStride);
+        int passes = (inputs + most - 1) / most;
+        return (inputs + passes - 1) / passes;
+    }
+
+    private static int TilesAtATime(PlaneLayout layout, int rows, int inputs)
+    {
+        int perInput = (PixelsAtHand / inputs) - ((rows - 1) * layout.RowStride);
         return Math.Max(1, perInput / (3 * TVector.Lanes));
     }
 
     private static T* Address<T>(T[] pinned)
         where T : unmanaged => (T*)Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0);
-}
-
-/// <summary>A convolution of one image with what to keep.</summary>
-internal readonly ref struct ConvolutionCall
-{
-    /// <summary>The convolution.</summary>
-    public required Convolution Convolution { get; init; }
-
-    /// <summary>Its terms for the input's layout, see <see cref="Convolution.Terms"/>.</summary>
-    public required ReadOnlySpan<Term> Terms { get; init; }
-
-    /// <summary>Planes of the kept input channels, or their phases; of the same row stride as the output.</summary>
-    public required PlaneBuffer Input { get; init; }
-
-    /// <summary>Takes the planes of the kept output channels, one behind the other.</summary>
-    public required PlaneBuffer Output { get; init; }
-
-    /// <summary>Ascending indices of the input channels that are there; empty for all.</summary>
-    public ReadOnlySpan<long> KeptInputs { get; init; }
-
-    /// <summary>Ascending indices of the output channels to compute; empty for all.</summary>
-    public ReadOnlySpan<long> KeptOutputs { get; init; }
-
-    /// <summary>A scale for each kept output channel; empty where <see cref="Scale"/> is for all.</summary>
-    public ReadOnlySpan<float> Scales { get; init; }
-
-    /// <summary>The scale of all channels.</summary>
-    public float Scale { get; init; } = 1;
-
-    /// <summary>What is added at the end, of the output's layout; null for nothing.</summary>
-    public PlaneBuffer? Residual { get; init; }
-
-    /// <summary>Whether what is below 0 becomes 0 at the end.</summary>
-    public bool HasRelu { get; init; }
-
-    /// <summary>Makes an empty call.</summary>
-    public ConvolutionCall()
-    {
-    }
 }

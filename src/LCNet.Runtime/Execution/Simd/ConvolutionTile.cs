@@ -48,3 +48,22 @@ internal unsafe struct ConvolutionTile
     /// <summary>0 for a ReLU, −∞ for none.</summary>
     public float Floor;
 }
+
+/// <summary>How many taps a <see cref="Term"/> stands for: they lie one behind the other, in the input as in the weights.</summary>
+internal interface ITaps
+{
+    /// <summary>1 or 3.</summary>
+    static abstract int Count { get; }
+}
+
+/// <summary>Terms of one tap.</summary>
+internal readonly struct OneTap : ITaps
+{
+    public static int Count => 1;
+}
+
+/// <summary>Terms of three taps, a row of a 3×3 kernel: a third of the terms to load.</summary>
+internal readonly struct ThreeTaps : ITaps
+{
+    public static int Count => 3;
+}

@@ -19,6 +19,14 @@ internal sealed unsafe class PlaneBuffer
         Start = (float*)((address + Alignment - 1) & -Alignment);
     }
 
+    private PlaneBuffer(PlaneBuffer whole, int first, int planes)
+    {
+        Layout = whole.Layout;
+        Planes = planes;
+        _memory = whole._memory;
+        Start = whole.Start + ((nint)first * Layout.PlaneStride);
+    }
+
     /// <summary>How the planes lie.</summary>
     public PlaneLayout Layout { get; }
 
@@ -31,6 +39,9 @@ internal sealed unsafe class PlaneBuffer
     /// <summary>A plane's first pixel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float* Plane(int index) => Start + ((nint)index * Layout.PlaneStride) + Layout.Lead;
+
+    /// <summary>Some planes of this buffer as a buffer: the same memory.</summary>
+    public PlaneBuffer Part(int first, int planes) => new(this, first, planes);
 
     /// <summary>Copies planes that lie densely.</summary>
     /// <param name="dense">Planes × height × width values.</param>

@@ -19,12 +19,13 @@ internal sealed class PlaneLayout
     /// <param name="width">Pixels in a row, at least 1.</param>
     /// <param name="halo">Zeros around; how far a convolution may reach beyond the edge.</param>
     /// <param name="lanes">Floats in a vector.</param>
-    public PlaneLayout(int height, int width, int halo, int lanes)
+    /// <param name="rowHalo">Zero rows above and below, where they are not as many as <paramref name="halo"/>.</param>
+    public PlaneLayout(int height, int width, int halo, int lanes, int? rowHalo = null)
     {
         Height = height;
         Width = width;
         RowStride = width + halo;
-        Lead = (halo * RowStride) + halo;
+        Lead = ((rowHalo ?? halo) * RowStride) + halo;
         _lanes = lanes;
         _isRagged = width % lanes != 0;
         Tiles = Tile(Vectors(height, width, lanes));

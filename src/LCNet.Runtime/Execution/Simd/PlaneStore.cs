@@ -6,27 +6,28 @@ internal sealed class PlaneStore(int lanes)
 {
     // Every convolution behind the stem reaches one pixel beyond the edge at most.
     private const int Halo = 1;
-    private readonly Dictionary<(int Height, int Width, int Halo), PlaneLayout> _layouts = [];
+    private readonly Dictionary<(int Height, int Width, int Halo, int RowHalo), PlaneLayout> _layouts = [];
     private readonly Dictionary<(string Use, int Planes, int Height, int Width), PlaneBuffer> _buffers = [];
 
     /// <summary>The layout of a map.</summary>
-    public PlaneLayout Layout(int height, int width, int halo = Halo)
+    public PlaneLayout Layout(int height, int width, int halo = Halo, int? rowHalo = null)
     {
-        if (!_layouts.TryGetValue((height, width, halo), out PlaneLayout? layout))
+        (int, int, int, int) key = (height, width, halo, rowHalo ?? halo);
+        if (!_layouts.TryGetValue(key, out PlaneLayout? layout))
         {
-            layout = new PlaneLayout(height, width, halo, lanes);
-            _layouts.Add((height, width, halo), layout);
+            layout = new PlaneLayout(height, width, halo, lanes, rowHalo);
+            _layouts.Add(key, layout);
         }
 
         return layout;
     }
 
     /// <summary>The buffer for a use and a shape.</summary>
-    public PlaneBuffer Buffer(string use, int planes, int height, int width, int halo = Halo)
+    public PlaneBuffer Buffer(string use, int planes, int height, int width, int halo = Halo, int? rowHalo = null)
     {
         if (!_buffers.TryGetValue((use, planes, height, width), out PlaneBuffer? buffer))
         {
-            buffer = new PlaneBuffer(Layout(height, width, halo), planes);
+            buffer = new PlaneBuffer(Layout(height, width, halo, rowHalo), planes);
             _buffers.Add((use, planes, height, width), buffer);
         }
 

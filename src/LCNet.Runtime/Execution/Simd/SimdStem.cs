@@ -7,19 +7,15 @@ internal sealed class SimdStem<TVector>
     where TVector : struct, ISimd<TVector>
 {
     private const int WideHalo = 2;
-    private readonly ConvolutionRunner<TVector> _runner;
-    private readonly Convolution _convolution;
+    private readonly ConvolutionLayer<TVector> _convolution;
     private readonly PlaneBuffer _image;
     private readonly PlaneBuffer? _phases;
     private readonly PlaneBuffer _convolved;
     private readonly PlaneBuffer? _convolvedPhases;
-    private readonly Term[] _terms;
 
     /// <summary>Makes the stem.</summary>
     public SimdStem(SimdNetwork network, PlaneStore planes, ConvolutionRunner<TVector> runner)
     {
-        _runner = runner;
-        _convolution = network.Stem;
         InputSpec input = network.Manifest.Input;
         MapShape output = network.Manifest.Stem.Output;
         _image = planes.Buffer("image", 3, input.Height, input.Width);
@@ -34,7 +30,7 @@ internal sealed class SimdStem<TVector>
             _convolvedPhases = planes.Buffer("convolved phases", 4 * output.Channels, output.Height, output.Width);
         }
 
-        _terms = _convolution.Terms((_phases ?? _image).Layout);
+        _convolution = new ConvolutionLayer<TVector>(network.Stem, (_phases ?? _image).Layout, planes, runner);
     }
 
     /// <summary>Where the output is.</summary>
@@ -53,7 +49,7 @@ internal sealed class SimdStem<TVector>
             input = _phases;
         }
 
-        _runner.Run(new ConvolutionCall { Convolution = _convolution, Terms = _terms, Input = input, Output = _convolved, HasRelu = true });
+        _convolution.Run(new ConvolutionCall { Input = input, Output = _convolved, HasRelu = true });
         if (_convolvedPhases is not null)
         {
             _convolved.Split(_convolvedPhases, _convolved.Planes);

@@ -8,31 +8,43 @@ public class ConvolutionRunnerTests
             Gen.Bool, Gen.Int[1, 2], Gen.Int[1, 20], Gen.Int[1, 20], Gen.Int[1, 40], Gen.Int[1, 40], Gen.Double[0, 1], Gen.Bool, Gen.Int[0, int.MaxValue - 1],
             (wide, stride, height, width, inputs, outputs, open, relu, seed) => new Case(wide ? 3 : 1, stride, height, width, inputs, outputs, open, relu, seed));
 
+    // Rows that are and are not whole groups of four, planes of one band and of several.
+    private static readonly Gen<Case> WinogradCases =
+        Gen.Select(
+            Gen.Int[1, 40], Gen.Int[4, 40], Gen.Int[1, 32], Gen.Int[1, 32], Gen.Double[0, 1], Gen.Bool, Gen.Int[0, int.MaxValue - 1],
+            (height, width, inputs, outputs, open, relu, seed) => new Case(3, 1, height, width, inputs, outputs, open, relu, seed));
+
     [Theory]
     [InlineData(4)]
     [InlineData(8)]
     [InlineData(16)]
-    public void Run_AnyShapeAndChannels_EqualsTheDefinition(int lanes) => Cases.Sample(
-        shape =>
+    public void Run_AnyShapeAndChannels_EqualsTheDefinition(int lanes) => Cases.Sample(shape => AssertEqualsDefinition(shape, lanes, isWinograd: false), iter: 150, threads: 1);
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(8)]
+    [InlineData(16)]
+    public void WinogradRunner_AnyShapeAndChannels_EqualsTheDefinition(int lanes) => WinogradCases.Where(shape => shape.Width >= lanes).Sample(
+        shape => AssertEqualsDefinition(shape, lanes, isWinograd: true), iter: 60, threads: 1);
+
+    private static void AssertEqualsDefinition(Case shape, int lanes, bool isWinograd)
+    {
+        float[][] actual = lanes switch
         {
-            float[][] actual = lanes switch
-            {
-                4 => Run<Simd128>(shape),
-                8 => Run<Simd256>(shape),
-                _ => Run<Simd512>(shape),
-            };
-            double[][] expected = Define(shape);
-            Assert.Equal(expected.Length, actual.Length);
-            for (int channel = 0; channel < expected.Length; channel++)
-            {
-                Assert.All(expected[channel].Zip(actual[channel]), pair => Assert.Equal(pair.First, pair.Second, 1e-4 * (1 + Math.Abs(pair.First))));
-            }
-        },
-        iter: 150,
-        threads: 1);
+            4 => Run<Simd128>(shape, isWinograd),
+            8 => Run<Simd256>(shape, isWinograd),
+            _ => Run<Simd512>(shape, isWinograd),
+        };
+        double[][] expected = Define(shape);
+        Assert.Equal(expected.Length, actual.Length);
+        for (int channel = 0; channel < expected.Length; channel++)
+        {
+            Assert.All(expected[channel].Zip(actual[channel]), pair => Assert.Equal(pair.First, pair.Second, 1e-4 * (1 + Math.Abs(pair.First))));
+        }
+    }
 
     // Every buffer is used twice with different data: what is left of the first image must not be seen by the second.
-    private static float[][] Run<TVector>(Case shape)
+    private static float[][] Run<TVector>(Case shape, bool isWinograd)
         where TVector : struct, ISimd<TVector>
     {
         var planes = new PlaneStore(TVector.Lanes);
@@ -44,7 +56,8 @@ public class ConvolutionRunnerTests
         PlaneBuffer residual = planes.Buffer("residual", shape.KeptOutputs.Length, shape.OutputHeight, shape.OutputWidth);
         PlaneBuffer read = shape.Stride == 1 ? input : phases;
         var runner = new ConvolutionRunner<TVector>(shape.Inputs * convolution.Taps, shape.Outputs);
-        Term[] terms = convolution.Terms(read.Layout);
+        Term[] terms = convolution.Terms(read.Layout, shape.Kernel == 1 ? 1 : 4);
+        WinogradRunner<TVector>? winograd = isWinograd ? new WinogradRunner<TVector>(convolution, read.Layout, planes, runner) : null;
         float[][] result = [.. shape.KeptOutputs.Select(_ => new float[shape.OutputHeight * shape.OutputWidth])];
         foreach (float factor in new[] { -3f, 1f })
         {
@@ -55,10 +68,8 @@ public class ConvolutionRunnerTests
                 input.Split(phases, present);
             }
 
-            runner.Run(new ConvolutionCall
+            var call = new ConvolutionCall
             {
-                Convolution = convolution,
-                Terms = terms,
                 Input = read,
                 Output = output,
                 KeptInputs = present == shape.Inputs ? default : shape.KeptInputs,
@@ -66,7 +77,15 @@ public class ConvolutionRunnerTests
                 Scales = shape.Scales,
                 Residual = residual,
                 HasRelu = shape.Relu,
-            });
+            };
+            if (isWinograd)
+            {
+                winograd!.Run(call);
+            }
+            else
+            {
+                runner.Run(convolution, terms, call);
+            }
         }
 
         for (int channel = 0; channel < result.Length; channel++)

@@ -1,0 +1,40 @@
+namespace LCNet.Runtime;
+
+/// <summary>A convolution in a lane, computed in the way that is fastest for its shape. Not thread-safe.</summary>
+/// <typeparam name="TVector">The vector to compute with.</typeparam>
+internal sealed class ConvolutionLayer<TVector>
+    where TVector : struct, ISimd<TVector>
+{
+    private readonly Convolution _convolution;
+    private readonly ConvolutionRunner<TVector> _runner;
+    private readonly WinogradRunner<TVector>? _winograd;
+    private readonly Term[] _terms;
+
+    /// <summary>Makes the layer.</summary>
+    /// <param name="convolution">The weights.</param>
+    /// <param name="layout">Of the input, or of its phases; the output has the same.</param>
+    /// <param name="planes">Where buffers come from.</param>
+    /// <param name="runner">Shared by the layers of a lane.</param>
+    /// <param name="phases">Planes that the input has for each of its channels, see <see cref="Convolution.Terms"/>.</param>
+    public ConvolutionLayer(Convolution convolution, PlaneLayout layout, PlaneStore planes, ConvolutionRunner<TVector> runner, int phases = 4)
+    {
+        _convolution = convolution;
+        _runner = runner;
+        _terms = convolution.Terms(layout, phases);
+        _winograd = WinogradRunner<TVector>.Serves(convolution, layout) ? new WinogradRunner<TVector>(convolution, layout, planes, runner) : null;
+    }
+
+    /// <summary>Runs the convolution: output = max(floor, scale · (bias + Σ weight · pixel) + residual).</summary>
+    /// <param name="call">On what.</param>
+    public void Run(in ConvolutionCall call)
+    {
+        if (_winograd is null)
+        {
+            _runner.Run(_convolution, _terms, call);
+        }
+        else
+        {
+            _winograd.Run(call);
+        }
+    }
+}

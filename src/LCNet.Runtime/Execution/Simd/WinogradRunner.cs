@@ -1,0 +1,232 @@
+namespace LCNet.Runtime;
+
+/// <summary>
+/// Runs 3×3 convolutions of stride 1 of one shape by <see cref="WinogradWeights"/>: the input's rows are combined, convolved by six 1×3 kernels, and their outputs' rows combined.
+/// Only kept channels are combined and convolved. Reuses its buffers; allocates nothing. Not thread-safe.
+/// </summary>
+/// <typeparam name="TVector">The vector to compute with.</typeparam>
+internal sealed unsafe class WinogradRunner<TVector>
+    where TVector : struct, ISimd<TVector>
+{
+    // Transformed input and output in floats, where they are to stay in the second-level cache: half of one of 512 KiB.
+    private const int TransformedAtHand = 65536;
+
+    // Weights in floats from which on reading them once for each part of the plane costs more than parts that stay in the cache save.
+    private const int ManyWeights = 98304;
+    // With fewer pixels for each weight, reading twice as many weights costs what fewer products save.
+    private const int FewestPixels = 196;
+
+    // From fewer input channels the transform of the output costs more than it saves.
+    private const int FewestInputs = 8;
+    private readonly ConvolutionRunner<TVector> _runner;
+    private readonly Convolution _convolution;
+    private readonly int _height;
+    private readonly int _width;
+    private readonly Band[] _bands;
+    private readonly float[] _zeros;
+
+    /// <summary>Makes a runner.</summary>
+    public WinogradRunner(Convolution convolution, PlaneLayout layout, PlaneStore planes, ConvolutionRunner<TVector> runner)
+    {
+        _runner = runner;
+        _convolution = convolution;
+        _height = layout.Height;
+        _width = layout.Width;
+        _zeros = GC.AllocateArray<float>(layout.Width + TVector.Lanes, pinned: true);
+        int groups = (_height + WinogradWeights.OutputRows - 1) / WinogradWeights.OutputRows;
+        int channels = convolution.Inputs + convolution.Outputs;
+        int weights = WinogradWeights.InputRows * 3 * convolution.Inputs * convolution.Outputs;
+        int most = weights >= ManyWeights ? groups : Math.Clamp(TransformedAtHand / (channels * WinogradWeights.InputRows * layout.RowStride), 1, groups);
+        int parts = (groups + most - 1) / most;
+        var bands = new List<Band>();
+        for (int part = 0, first = 0; part < parts; part++)
+        {
+            int rows = (groups - first) / (parts - part);
+            bands.Add(new Band(convolution, first, rows, layout.Width, planes));
+            first += rows;
+        }
+
+        _bands = [.. bands];
+    }
+
+    /// <summary>Whether a convolution is one that this computes, and large enough to gain.</summary>
+    public static bool Serves(Convolution convolution, PlaneLayout layout) =>
+        convolution is { Rows: 3, Columns: 3, Stride: 1, Inputs: >= FewestInputs }
+        && layout.Width >= TVector.Lanes && layout.Height * layout.Width >= FewestPixels;
+
+    /// <summary>Runs the convolution: output = max(floor, scale · (bias + Σ weight · pixel) + residual).</summary>
+    public void Run(in ConvolutionCall call)
+    {
+        int inputs = call.KeptInputs.IsEmpty ? _convolution.Inputs : call.KeptInputs.Length;
+        int outputs = call.KeptOutputs.IsEmpty ? _convolution.Outputs : call.KeptOutputs.Length;
+        foreach (Band band in _bands)
+        {
+            for (int input = 0; input < inputs; input++)
+            {
+                TransformInput(call.Input, input, band);
+            }
+
+            for (int i = 0; i < WinogradWeights.InputRows; i++)
+            {
+                _runner.Run(
+                    _convolution.Winograd.Convolutions[i],
+                    band.Terms,
+                    new ConvolutionCall { Input = band.Inputs[i], Output = band.Outputs[i], KeptInputs = call.KeptInputs, KeptOutputs = call.KeptOutputs });
+            }
+
+            for (int output = 0; output < outputs; output++)
+            {
+                TransformOutput(call, output, band);
+            }
+        }
+    }
+
+    // Bᵀ of the paper.
+    private void TransformInput(PlaneBuffer input, int plane, Band band)
+    {
+        TVector four = TVector.Broadcast(4);
+        TVector minusFour = TVector.Broadcast(-4);
+        TVector minusFive = TVector.Broadcast(-5);
+        float* source = input.Plane(plane);
+        int stride = input.Layout.RowStride;
+        int last = _width - TVector.Lanes;
+        for (int group = 0; group < band.Rows; group++)
+        {
+            int row = WinogradWeights.OutputRows * (band.First + group);
+            float* r0 = source + ((row - 1) * stride);
+            float* r1 = r0 + stride;
+            float* r2 = InputRow(source, row + 1, stride);
+            float* r3 = InputRow(source, row + 2, stride);
+            float* r4 = InputRow(source, row + 3, stride);
+            float* r5 = InputRow(source, row + 4, stride);
+            int target = group * band.Stride;
+            float* t0 = band.Inputs[0].Plane(plane) + target;
+            float* t1 = band.Inputs[1].Plane(plane) + target;
+            float* t2 = band.Inputs[2].Plane(plane) + target;
+            float* t3 = band.Inputs[3].Plane(plane) + target;
+            float* t4 = band.Inputs[4].Plane(plane) + target;
+            float* t5 = band.Inputs[5].Plane(plane) + target;
+            for (int x = 0; ; x = Math.Min(x + TVector.Lanes, last))
+            {
+                TVector d1 = TVector.Load(r1 + x);
+                TVector d2 = TVector.Load(r2 + x);
+                TVector d3 = TVector.Load(r3 + x);
+                TVector d4 = TVector.Load(r4 + x);
+                TVector even = TVector.MultiplyAdd(d2, minusFour, d4);
+                TVector odd = TVector.MultiplyAdd(d1, minusFour, d3);
+                TVector evenOfTwo = TVector.Subtract(d4, d2);
+                TVector oddOfTwo = TVector.Subtract(d3, d1);
+                oddOfTwo = TVector.Add(oddOfTwo, oddOfTwo);
+                TVector.Store(TVector.MultiplyAdd(TVector.Load(r0 + x), four, TVector.MultiplyAdd(d2, minusFive, d4)), t0 + x);
+                TVector.Store(TVector.Add(even, odd), t1 + x);
+                TVector.Store(TVector.Subtract(even, odd), t2 + x);
+                TVector.Store(TVector.Add(evenOfTwo, oddOfTwo), t3 + x);
+                TVector.Store(TVector.Subtract(evenOfTwo, oddOfTwo), t4 + x);
+                TVector.Store(TVector.MultiplyAdd(d1, four, TVector.MultiplyAdd(d3, minusFive, TVector.Load(r5 + x))), t5 + x);
+                if (x == last)
+                {
+                    break;
+                }
+            }
+        }
+    }
+
+    // Aᵀ of the paper.
+    private void TransformOutput(in ConvolutionCall call, int plane, Band band)
+    {
+        int channel = call.KeptOutputs.IsEmpty ? plane : (int)call.KeptOutputs[plane];
+        TVector four = TVector.Broadcast(4);
+        TVector eight = TVector.Broadcast(8);
+        TVector scale = TVector.Broadcast(call.Scales.IsEmpty ? call.Scale : call.Scales[plane]);
+        TVector bias = TVector.Broadcast(_convolution.Bias(channel));
+        TVector floor = TVector.Broadcast(call.HasRelu ? 0 : float.NegativeInfinity);
+        int stride = call.Output.Layout.RowStride;
+        int last = _width - TVector.Lanes;
+        for (int group = 0; group < band.Rows; group++)
+        {
+            int row = WinogradWeights.OutputRows * (band.First + group);
+            int rows = Math.Min(WinogradWeights.OutputRows, _height - row);
+            float* target = call.Output.Plane(plane) + (row * stride);
+            float* residual = call.Residual is null ? null : call.Residual.Plane(plane) + (row * stride);
+            int source = group * band.Stride;
+            float* m0 = band.Outputs[0].Plane(plane) + source;
+            float* m1 = band.Outputs[1].Plane(plane) + source;
+            float* m2 = band.Outputs[2].Plane(plane) + source;
+            float* m3 = band.Outputs[3].Plane(plane) + source;
+            float* m4 = band.Outputs[4].Plane(plane) + source;
+            float* m5 = band.Outputs[5].Plane(plane) + source;
+            for (int x = 0; ; x = Math.Min(x + TVector.Lanes, last))
+            {
+                TVector one = TVector.Load(m1 + x);
+                TVector minusOne = TVector.Load(m2 + x);
+                TVector two = TVector.Load(m3 + x);
+                TVector minusTwo = TVector.Load(m4 + x);
+                TVector sum = TVector.Add(TVector.Add(one, minusOne), bias);
+                TVector difference = TVector.Add(TVector.Subtract(one, minusOne), bias);
+                TVector sumOfTwo = TVector.Add(two, minusTwo);
+                TVector differenceOfTwo = TVector.Subtract(two, minusTwo);
+                Write(TVector.Add(TVector.Load(m0 + x), TVector.Add(sum, sumOfTwo)), 0);
+                Write(TVector.Add(difference, TVector.Add(differenceOfTwo, differenceOfTwo)), 1);
+                Write(TVector.MultiplyAdd(sumOfTwo, four, sum), 2);
+                Write(TVector.MultiplyAdd(differenceOfTwo, eight, TVector.Add(difference, TVector.Load(m5 + x))), 3);
+                if (x == last)
+                {
+                    break;
+                }
+
+                void Write(TVector value, int below)
+                {
+                    if (below < rows)
+                    {
+                        int at = (below * stride) + x;
+                        TVector added = residual is null ? default : TVector.Load(residual + at);
+                        TVector.Store(TVector.Max(floor, TVector.MultiplyAdd(value, scale, added)), target + at);
+                    }
+                }
+            }
+        }
+    }
+
+    // The row below the last is the halo; those below it are not there.
+    private float* InputRow(float* plane, int row, int stride) =>
+        row <= _height ? plane + (row * stride) : (float*)System.Runtime.InteropServices.Marshal.UnsafeAddrOfPinnedArrayElement(_zeros, 0);
+
+    /// <summary>Groups of rows that are convolved together, and where they are between the transforms.</summary>
+    private sealed class Band
+    {
+        public Band(Convolution convolution, int first, int rows, int width, PlaneStore planes)
+        {
+            First = first;
+            Rows = rows;
+            PlaneBuffer[] Parts(string use, int channels)
+            {
+                // In one piece: buffers a power of two apart would compete for the same places in the first-level cache.
+                PlaneBuffer all = planes.Buffer(use, WinogradWeights.InputRows * channels, rows, width, rowHalo: 0);
+                return [.. Enumerable.Range(0, WinogradWeights.InputRows).Select(i => all.Part(i * channels, channels))];
+            }
+
+            Inputs = Parts("transformed input", convolution.Inputs);
+            Outputs = Parts("transformed output", convolution.Outputs);
+            Stride = Inputs[0].Layout.RowStride;
+            Terms = convolution.Winograd.Convolutions[0].Terms(Inputs[0].Layout);
+        }
+
+        /// <summary>The first group.</summary>
+        public int First { get; }
+
+        /// <summary>How many groups, each a row of the transformed planes.</summary>
+        public int Rows { get; }
+
+        /// <summary>Floats from one transformed row to the next.</summary>
+        public int Stride { get; }
+
+        /// <summary>Planes of the transformed input, one buffer a convolution.</summary>
+        public PlaneBuffer[] Inputs { get; }
+
+        /// <summary>What the convolutions give.</summary>
+        public PlaneBuffer[] Outputs { get; }
+
+        /// <summary>The terms of each convolution.</summary>
+        public Term[] Terms { get; }
+    }
+}
