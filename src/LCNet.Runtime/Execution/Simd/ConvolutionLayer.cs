@@ -1,13 +1,15 @@
 namespace LCNet.Runtime;
 
 /// <summary>A convolution in a lane, computed in the way that is fastest for its shape. Not thread-safe.</summary>
-/// <typeparam name="TVector">The vector to compute with.</typeparam>
-internal sealed class ConvolutionLayer<TVector>
-    where TVector : struct, ISimd<TVector>
+/// <typeparam name="TSimd">How to compute with vectors.</typeparam>
+/// <typeparam name="TVector">The vectors.</typeparam>
+internal sealed class ConvolutionLayer<TSimd, TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
 {
     private readonly Convolution _convolution;
-    private readonly ConvolutionRunner<TVector> _runner;
-    private readonly WinogradRunner<TVector>? _winograd;
+    private readonly ConvolutionRunner<TSimd, TVector> _runner;
+    private readonly WinogradRunner<TSimd, TVector>? _winograd;
     private readonly Term[] _terms;
 
     /// <summary>Makes the layer.</summary>
@@ -16,12 +18,12 @@ internal sealed class ConvolutionLayer<TVector>
     /// <param name="planes">Where buffers come from.</param>
     /// <param name="runner">Shared by the layers of a lane.</param>
     /// <param name="phases">Planes that the input has for each of its channels, see <see cref="Convolution.Terms"/>.</param>
-    public ConvolutionLayer(Convolution convolution, PlaneLayout layout, PlaneStore planes, ConvolutionRunner<TVector> runner, int phases = 4)
+    public ConvolutionLayer(Convolution convolution, PlaneLayout layout, PlaneStore planes, ConvolutionRunner<TSimd, TVector> runner, int phases = 4)
     {
         _convolution = convolution;
         _runner = runner;
         _terms = convolution.Terms(layout, phases);
-        _winograd = WinogradRunner<TVector>.Serves(convolution, layout) ? new WinogradRunner<TVector>(convolution, layout, planes, runner) : null;
+        _winograd = WinogradRunner<TSimd, TVector>.Serves(convolution, layout) ? new WinogradRunner<TSimd, TVector>(convolution, layout, planes, runner) : null;
     }
 
     /// <summary>Runs the convolution: output = max(floor, scale · (bias + Σ weight · pixel) + residual).</summary>

@@ -6,9 +6,11 @@ namespace LCNet.Runtime;
 /// Runs convolutions on one image with only some input and output channels: what is not kept is neither read nor computed. The work is cut so that the
 /// pixels at hand stay in the first-level cache while all output channels take from them. Reuses its buffers; allocates nothing. Not thread-safe.
 /// </summary>
-/// <typeparam name="TVector">The vector to compute with.</typeparam>
-internal sealed unsafe class ConvolutionRunner<TVector>
-    where TVector : struct, ISimd<TVector>
+/// <typeparam name="TSimd">How to compute with vectors.</typeparam>
+/// <typeparam name="TVector">The vectors.</typeparam>
+internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
 {
     // What one pass over the output channels reads, in floats: a first-level cache of 32 KiB. Half of it was no faster, twice as much neither.
     private const int PixelsAtHand = 8192;
@@ -101,11 +103,11 @@ internal sealed unsafe class ConvolutionRunner<TVector>
             bool isFour = count is not (3 or 6 or 9);
             if (isFour)
             {
-                ConvolutionKernels.Run3X4<TVector, TTaps>(part, outputs, tile.First, tile.Second, tile.Third);
+                ConvolutionKernels.Run3X4<TSimd, TVector, TTaps>(part, outputs, tile.First, tile.Second, tile.Third);
             }
             else
             {
-                ConvolutionKernels.Run3X3<TVector, TTaps>(part, outputs, tile.First, tile.Second, tile.Third);
+                ConvolutionKernels.Run3X3<TSimd, TVector, TTaps>(part, outputs, tile.First, tile.Second, tile.Third);
             }
 
             int run = isFour ? 4 : 3;
@@ -122,15 +124,15 @@ internal sealed unsafe class ConvolutionRunner<TVector>
             int run = count switch { 6 or 9 or 10 or > 11 => 6, 3 => 3, _ => 4 };
             if (run == 6)
             {
-                ConvolutionKernels.Run2X6<TVector, TTaps>(part, outputs, tile.First, tile.Second);
+                ConvolutionKernels.Run2X6<TSimd, TVector, TTaps>(part, outputs, tile.First, tile.Second);
             }
             else if (run == 4)
             {
-                ConvolutionKernels.Run2X4<TVector, TTaps>(part, outputs, tile.First, tile.Second);
+                ConvolutionKernels.Run2X4<TSimd, TVector, TTaps>(part, outputs, tile.First, tile.Second);
             }
             else
             {
-                ConvolutionKernels.Run2X3<TVector, TTaps>(part, outputs, tile.First, tile.Second);
+                ConvolutionKernels.Run2X3<TSimd, TVector, TTaps>(part, outputs, tile.First, tile.Second);
             }
 
             outputs += run;
@@ -202,7 +204,7 @@ internal sealed unsafe class ConvolutionRunner<TVector>
     private static int TilesAtATime(PlaneLayout layout, int rows, int inputs)
     {
         int perInput = (PixelsAtHand / inputs) - ((rows - 1) * layout.RowStride);
-        return Math.Max(1, perInput / (3 * TVector.Lanes));
+        return Math.Max(1, perInput / (3 * TSimd.Lanes));
     }
 
     private static T* Address<T>(T[] pinned)

@@ -3,125 +3,120 @@ using System.Runtime.Intrinsics;
 
 namespace LCNet.Runtime;
 
-/// <summary>A vector of floats of some width, so that one kernel serves every width. All members compile to single instructions where the machine has them.</summary>
-internal unsafe interface ISimd<TSelf>
-    where TSelf : struct, ISimd<TSelf>
+/// <summary>
+/// Computing with vectors of floats of some width, so that one kernel serves every width. All members compile to single instructions where the machine has them.
+/// </summary>
+/// <remarks>The vectors are the runtime's own: wrapped in a type with these members they cost the compiler's kernels a copy for every fourth multiply-add.</remarks>
+/// <typeparam name="TVector">The vector.</typeparam>
+internal unsafe interface ISimd<TVector>
+    where TVector : struct
 {
-    /// <summary>Floats in the vector.</summary>
+    /// <summary>Floats in a vector.</summary>
     static abstract int Lanes { get; }
 
-    static abstract TSelf Load(float* source);
+    static abstract TVector Load(float* source);
 
-    static abstract TSelf Broadcast(float value);
+    static abstract TVector Broadcast(float value);
 
-    static abstract TSelf MultiplyAdd(TSelf left, TSelf right, TSelf addend);
+    static abstract TVector MultiplyAdd(TVector left, TVector right, TVector addend);
 
-    static abstract TSelf Max(TSelf left, TSelf right);
+    static abstract TVector Max(TVector left, TVector right);
 
-    static abstract TSelf Add(TSelf left, TSelf right);
+    static abstract TVector Add(TVector left, TVector right);
 
-    static abstract TSelf Subtract(TSelf left, TSelf right);
+    static abstract TVector Subtract(TVector left, TVector right);
 
-    static abstract float Sum(TSelf value);
+    static abstract float Sum(TVector value);
 
-    static abstract void Store(TSelf value, float* destination);
+    static abstract void Store(TVector value, float* destination);
 }
 
 /// <summary>16 floats: AVX-512.</summary>
-internal readonly unsafe struct Simd512(Vector512<float> value) : ISimd<Simd512>
+internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
 {
-    private readonly Vector512<float> _value = value;
-
     public static int Lanes => 16;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Load(float* source) => new(Vector512.Load(source));
+    public static Vector512<float> Load(float* source) => Vector512.Load(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Broadcast(float value) => new(Vector512.Create(value));
+    public static Vector512<float> Broadcast(float value) => Vector512.Create(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 MultiplyAdd(Simd512 left, Simd512 right, Simd512 addend) =>
-        new(Vector512.MultiplyAddEstimate(left._value, right._value, addend._value));
+    public static Vector512<float> MultiplyAdd(Vector512<float> left, Vector512<float> right, Vector512<float> addend) => Vector512.MultiplyAddEstimate(left, right, addend);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Max(Simd512 left, Simd512 right) => new(Vector512.MaxNative(left._value, right._value));
+    public static Vector512<float> Max(Vector512<float> left, Vector512<float> right) => Vector512.MaxNative(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Add(Simd512 left, Simd512 right) => new(left._value + right._value);
+    public static Vector512<float> Add(Vector512<float> left, Vector512<float> right) => left + right;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Subtract(Simd512 left, Simd512 right) => new(left._value - right._value);
+    public static Vector512<float> Subtract(Vector512<float> left, Vector512<float> right) => left - right;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Simd512 value) => Vector512.Sum(value._value);
+    public static float Sum(Vector512<float> value) => Vector512.Sum(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Simd512 value, float* destination) => value._value.Store(destination);
+    public static void Store(Vector512<float> value, float* destination) => value.Store(destination);
 }
 
 /// <summary>8 floats: AVX2.</summary>
-internal readonly unsafe struct Simd256(Vector256<float> value) : ISimd<Simd256>
+internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 {
-    private readonly Vector256<float> _value = value;
-
     public static int Lanes => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 Load(float* source) => new(Vector256.Load(source));
+    public static Vector256<float> Load(float* source) => Vector256.Load(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 Broadcast(float value) => new(Vector256.Create(value));
+    public static Vector256<float> Broadcast(float value) => Vector256.Create(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 MultiplyAdd(Simd256 left, Simd256 right, Simd256 addend) =>
-        new(Vector256.MultiplyAddEstimate(left._value, right._value, addend._value));
+    public static Vector256<float> MultiplyAdd(Vector256<float> left, Vector256<float> right, Vector256<float> addend) => Vector256.MultiplyAddEstimate(left, right, addend);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 Max(Simd256 left, Simd256 right) => new(Vector256.MaxNative(left._value, right._value));
+    public static Vector256<float> Max(Vector256<float> left, Vector256<float> right) => Vector256.MaxNative(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 Add(Simd256 left, Simd256 right) => new(left._value + right._value);
+    public static Vector256<float> Add(Vector256<float> left, Vector256<float> right) => left + right;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 Subtract(Simd256 left, Simd256 right) => new(left._value - right._value);
+    public static Vector256<float> Subtract(Vector256<float> left, Vector256<float> right) => left - right;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Simd256 value) => Vector256.Sum(value._value);
+    public static float Sum(Vector256<float> value) => Vector256.Sum(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Simd256 value, float* destination) => value._value.Store(destination);
+    public static void Store(Vector256<float> value, float* destination) => value.Store(destination);
 }
 
 /// <summary>4 floats: SSE and NEON, and any other machine by way of the runtime's own fallback.</summary>
-internal readonly unsafe struct Simd128(Vector128<float> value) : ISimd<Simd128>
+internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
 {
-    private readonly Vector128<float> _value = value;
-
     public static int Lanes => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 Load(float* source) => new(Vector128.Load(source));
+    public static Vector128<float> Load(float* source) => Vector128.Load(source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 Broadcast(float value) => new(Vector128.Create(value));
+    public static Vector128<float> Broadcast(float value) => Vector128.Create(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 MultiplyAdd(Simd128 left, Simd128 right, Simd128 addend) =>
-        new(Vector128.MultiplyAddEstimate(left._value, right._value, addend._value));
+    public static Vector128<float> MultiplyAdd(Vector128<float> left, Vector128<float> right, Vector128<float> addend) => Vector128.MultiplyAddEstimate(left, right, addend);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 Max(Simd128 left, Simd128 right) => new(Vector128.MaxNative(left._value, right._value));
+    public static Vector128<float> Max(Vector128<float> left, Vector128<float> right) => Vector128.MaxNative(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 Add(Simd128 left, Simd128 right) => new(left._value + right._value);
+    public static Vector128<float> Add(Vector128<float> left, Vector128<float> right) => left + right;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 Subtract(Simd128 left, Simd128 right) => new(left._value - right._value);
+    public static Vector128<float> Subtract(Vector128<float> left, Vector128<float> right) => left - right;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Simd128 value) => Vector128.Sum(value._value);
+    public static float Sum(Vector128<float> value) => Vector128.Sum(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Simd128 value, float* destination) => value._value.Store(destination);
+    public static void Store(Vector128<float> value, float* destination) => value.Store(destination);
 }

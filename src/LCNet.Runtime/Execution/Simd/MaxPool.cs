@@ -1,8 +1,9 @@
 namespace LCNet.Runtime;
 
 /// <summary>The maximum of 3×3 pixels at stride 2, of planes without negative values: zeros around them change nothing.</summary>
-internal static unsafe class MaxPool<TVector>
-    where TVector : struct, ISimd<TVector>
+internal static unsafe class MaxPool<TSimd, TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
 {
     /// <summary>Pools planes.</summary>
     /// <param name="phases">Four phases a plane, see <see cref="PlaneBuffer.Split"/>; of the output's layout.</param>
@@ -35,15 +36,15 @@ internal static unsafe class MaxPool<TVector>
                 TVector centre = Max(Row(even, at), Both(oddColumns, at));
                 TVector below = Max(Row(oddRows, at), Both(odd, at));
                 TVector above = Max(Row(oddRows, at - stride), Both(odd, at - stride));
-                TVector.Store(TVector.Max(centre, TVector.Max(below, above)), target + at);
+                TSimd.Store(TSimd.Max(centre, TSimd.Max(below, above)), target + at);
             }
         }
     }
 
-    private static TVector Row(float* plane, int at) => TVector.Load(plane + at);
+    private static TVector Row(float* plane, int at) => TSimd.Load(plane + at);
 
     // The columns to the left and to the right of an even one.
-    private static TVector Both(float* plane, int at) => TVector.Max(TVector.Load(plane + at - 1), TVector.Load(plane + at));
+    private static TVector Both(float* plane, int at) => TSimd.Max(TSimd.Load(plane + at - 1), TSimd.Load(plane + at));
 
-    private static TVector Max(TVector left, TVector right) => TVector.Max(left, right);
+    private static TVector Max(TVector left, TVector right) => TSimd.Max(left, right);
 }

@@ -68,21 +68,22 @@ internal sealed unsafe class PlaneBuffer
 
     /// <summary>The mean of each plane; halos are zero, so the whole plane is summed.</summary>
     /// <param name="means">Takes a value for each of the first planes.</param>
-    public void Means<TVector>(Span<float> means)
-        where TVector : struct, ISimd<TVector>
+    public void Means<TSimd, TVector>(Span<float> means)
+        where TSimd : struct, ISimd<TVector>
+    where TVector : struct
     {
         int length = Layout.PlaneStride - Layout.Lead;
-        int whole = length - (length % TVector.Lanes);
+        int whole = length - (length % TSimd.Lanes);
         for (int i = 0; i < means.Length; i++)
         {
             float* plane = Plane(i);
             TVector sum = default;
-            for (int at = 0; at < whole; at += TVector.Lanes)
+            for (int at = 0; at < whole; at += TSimd.Lanes)
             {
-                sum = TVector.Add(sum, TVector.Load(plane + at));
+                sum = TSimd.Add(sum, TSimd.Load(plane + at));
             }
 
-            float total = TVector.Sum(sum);
+            float total = TSimd.Sum(sum);
             for (int at = whole; at < length; at++)
             {
                 total += plane[at];

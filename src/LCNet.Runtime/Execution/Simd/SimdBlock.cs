@@ -3,8 +3,9 @@ using LCNet.Bundles;
 namespace LCNet.Runtime;
 
 /// <summary>One residual block in a lane: its convolutions with the buffers between them. Not thread-safe.</summary>
-internal sealed class SimdBlock<TVector>
-    where TVector : struct, ISimd<TVector>
+internal sealed class SimdBlock<TSimd, TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
 {
     private readonly bool _isStrided;
     private readonly PlaneBuffer _even;
@@ -14,14 +15,14 @@ internal sealed class SimdBlock<TVector>
     private readonly PlaneBuffer? _middleMap;
     private readonly PlaneBuffer? _subsampled;
     private readonly PlaneBuffer? _projected;
-    private readonly ConvolutionLayer<TVector> _first;
-    private readonly ConvolutionLayer<TVector>? _middle;
-    private readonly ConvolutionLayer<TVector> _last;
-    private readonly ConvolutionLayer<TVector>? _projection;
-    private readonly ConvolutionLayer<TVector>? _shortcut;
+    private readonly ConvolutionLayer<TSimd, TVector> _first;
+    private readonly ConvolutionLayer<TSimd, TVector>? _middle;
+    private readonly ConvolutionLayer<TSimd, TVector> _last;
+    private readonly ConvolutionLayer<TSimd, TVector>? _projection;
+    private readonly ConvolutionLayer<TSimd, TVector>? _shortcut;
 
     /// <summary>Makes the block.</summary>
-    public SimdBlock(BlockSpec spec, BlockWeights weights, PlaneStore planes, ConvolutionRunner<TVector> runner)
+    public SimdBlock(BlockSpec spec, BlockWeights weights, PlaneStore planes, ConvolutionRunner<TSimd, TVector> runner)
     {
         (MapShape input, MapShape output) = (spec.Input, spec.Output);
         bool isBottleneck = weights.Middle is not null;
@@ -29,8 +30,8 @@ internal sealed class SimdBlock<TVector>
         PlaneLayout outputLayout = planes.Layout(output.Height, output.Width);
         PlaneLayout firstLayout = isBottleneck ? planes.Layout(input.Height, input.Width) : outputLayout;
         PlaneBuffer Map(string use, int channels) => planes.Buffer(use, channels, output.Height, output.Width);
-        ConvolutionLayer<TVector>? Layer(Convolution? convolution, PlaneLayout layout, int phases = 4) =>
-            convolution is null ? null : new ConvolutionLayer<TVector>(convolution, layout, planes, runner, phases);
+        ConvolutionLayer<TSimd, TVector>? Layer(Convolution? convolution, PlaneLayout layout, int phases = 4) =>
+            convolution is null ? null : new ConvolutionLayer<TSimd, TVector>(convolution, layout, planes, runner, phases);
 
         // A block reads one of the two and writes the other; where the shapes differ, either will do.
         _even = Map("even", output.Channels);

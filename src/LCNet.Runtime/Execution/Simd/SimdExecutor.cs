@@ -36,9 +36,9 @@ public sealed class SimdExecutor : ISegmentExecutor
     /// <inheritdoc/>
     public ISegmentLane CreateLane() => _lanes switch
     {
-        16 => new SimdLane<Simd512>(_network),
-        8 => new SimdLane<Simd256>(_network),
-        4 => new SimdLane<Simd128>(_network),
+        16 => new SimdLane<Simd512, Vector512<float>>(_network),
+        8 => new SimdLane<Simd256, Vector256<float>>(_network),
+        4 => new SimdLane<Simd128, Vector128<float>>(_network),
         _ => throw new InvalidOperationException($"There are no vectors of {_lanes} floats."),
     };
 

@@ -3,12 +3,13 @@ using LCNet.Bundles;
 namespace LCNet.Runtime;
 
 /// <summary>One image's way through the SIMD executor. All buffers are made in the constructor. Not thread-safe.</summary>
-internal sealed class SimdLane<TVector> : ISegmentLane
-    where TVector : struct, ISimd<TVector>
+internal sealed class SimdLane<TSimd, TVector> : ISegmentLane
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
 {
     private readonly SimdNetwork _network;
-    private readonly SimdStem<TVector> _stem;
-    private readonly SimdBlock<TVector>[] _blocks;
+    private readonly SimdStem<TSimd, TVector> _stem;
+    private readonly SimdBlock<TSimd, TVector>[] _blocks;
     private readonly float[] _features;
     private PlaneBuffer _current;
 
@@ -16,11 +17,11 @@ internal sealed class SimdLane<TVector> : ISegmentLane
     public SimdLane(SimdNetwork network)
     {
         _network = network;
-        var planes = new PlaneStore(TVector.Lanes);
+        var planes = new PlaneStore(TSimd.Lanes);
         Convolution[] all = [network.Stem, .. network.Blocks.SelectMany(block => new[] { block.First, block.Middle, block.Last, block.Projection }.OfType<Convolution>())];
-        var runner = new ConvolutionRunner<TVector>(all.Max(conv => conv.Inputs * conv.Taps), all.Max(conv => conv.Outputs));
-        _stem = new SimdStem<TVector>(network, planes, runner);
-        _blocks = [.. network.Manifest.Blocks.Select((block, i) => new SimdBlock<TVector>(block, network.Blocks[i], planes, runner))];
+        var runner = new ConvolutionRunner<TSimd, TVector>(all.Max(conv => conv.Inputs * conv.Taps), all.Max(conv => conv.Outputs));
+        _stem = new SimdStem<TSimd, TVector>(network, planes, runner);
+        _blocks = [.. network.Manifest.Blocks.Select((block, i) => new SimdBlock<TSimd, TVector>(block, network.Blocks[i], planes, runner))];
         _features = new float[network.Manifest.Blocks.Max(block => Math.Max(block.Input.Channels, block.Output.Channels)) + 1];
         _current = _stem.Output;
     }
@@ -31,7 +32,7 @@ internal sealed class SimdLane<TVector> : ISegmentLane
     {
         int count = _network.Manifest.Blocks[_network.Manifest.Spans[span].FirstBlock].Input.Channels;
         Span<float> features = _features.AsSpan(0, count + 1);
-        _current.Means<TVector>(features[..count]);
+        _current.Means<TSimd, TVector>(features[..count]);
         features[count] = effort;
         GateWeights gate = _network.Gates[span];
         gate.Layers.Run(features, layers);
@@ -48,7 +49,7 @@ internal sealed class SimdLane<TVector> : ISegmentLane
     public void Head(Span<float> logits)
     {
         Span<float> features = _features.AsSpan(0, _network.Manifest.Blocks[^1].Output.Channels);
-        _current.Means<TVector>(features);
+        _current.Means<TSimd, TVector>(features);
         _network.Head.Run(features, logits);
     }
 

@@ -3,18 +3,19 @@ using LCNet.Bundles;
 namespace LCNet.Runtime;
 
 /// <summary>The stem in a lane: a 3×3 convolution, or a 7×7 one of stride 2 with a 3×3 maximum of stride 2 behind it. Not thread-safe.</summary>
-internal sealed class SimdStem<TVector>
-    where TVector : struct, ISimd<TVector>
+internal sealed class SimdStem<TSimd, TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
 {
     private const int WideHalo = 2;
-    private readonly ConvolutionLayer<TVector> _convolution;
+    private readonly ConvolutionLayer<TSimd, TVector> _convolution;
     private readonly PlaneBuffer _image;
     private readonly PlaneBuffer? _phases;
     private readonly PlaneBuffer _convolved;
     private readonly PlaneBuffer? _convolvedPhases;
 
     /// <summary>Makes the stem.</summary>
-    public SimdStem(SimdNetwork network, PlaneStore planes, ConvolutionRunner<TVector> runner)
+    public SimdStem(SimdNetwork network, PlaneStore planes, ConvolutionRunner<TSimd, TVector> runner)
     {
         InputSpec input = network.Manifest.Input;
         MapShape output = network.Manifest.Stem.Output;
@@ -30,7 +31,7 @@ internal sealed class SimdStem<TVector>
             _convolvedPhases = planes.Buffer("convolved phases", 4 * output.Channels, output.Height, output.Width);
         }
 
-        _convolution = new ConvolutionLayer<TVector>(network.Stem, (_phases ?? _image).Layout, planes, runner);
+        _convolution = new ConvolutionLayer<TSimd, TVector>(network.Stem, (_phases ?? _image).Layout, planes, runner);
     }
 
     /// <summary>Where the output is.</summary>
@@ -53,7 +54,7 @@ internal sealed class SimdStem<TVector>
         if (_convolvedPhases is not null)
         {
             _convolved.Split(_convolvedPhases, _convolved.Planes);
-            MaxPool<TVector>.Run(_convolvedPhases, Output);
+            MaxPool<TSimd, TVector>.Run(_convolvedPhases, Output);
         }
 
         return Output;

@@ -4,9 +4,11 @@ namespace LCNet.Runtime;
 /// Runs 3×3 convolutions of stride 1 of one shape by <see cref="WinogradWeights"/>: the input's rows are combined, convolved by six 1×3 kernels, and their outputs' rows combined.
 /// Only kept channels are combined and convolved. Reuses its buffers; allocates nothing. Not thread-safe.
 /// </summary>
-/// <typeparam name="TVector">The vector to compute with.</typeparam>
-internal sealed unsafe class WinogradRunner<TVector>
-    where TVector : struct, ISimd<TVector>
+/// <typeparam name="TSimd">How to compute with vectors.</typeparam>
+/// <typeparam name="TVector">The vectors.</typeparam>
+internal sealed unsafe class WinogradRunner<TSimd, TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
 {
     // Transformed input and output in floats, where they are to stay in the second-level cache: half of one of 512 KiB.
     private const int TransformedAtHand = 65536;
@@ -18,7 +20,7 @@ internal sealed unsafe class WinogradRunner<TVector>
 
     // From fewer input channels the transform of the output costs more than it saves.
     private const int FewestInputs = 8;
-    private readonly ConvolutionRunner<TVector> _runner;
+    private readonly ConvolutionRunner<TSimd, TVector> _runner;
     private readonly Convolution _convolution;
     private readonly int _height;
     private readonly int _width;
@@ -26,13 +28,13 @@ internal sealed unsafe class WinogradRunner<TVector>
     private readonly float[] _zeros;
 
     /// <summary>Makes a runner.</summary>
-    public WinogradRunner(Convolution convolution, PlaneLayout layout, PlaneStore planes, ConvolutionRunner<TVector> runner)
+    public WinogradRunner(Convolution convolution, PlaneLayout layout, PlaneStore planes, ConvolutionRunner<TSimd, TVector> runner)
     {
         _runner = runner;
         _convolution = convolution;
         _height = layout.Height;
         _width = layout.Width;
-        _zeros = GC.AllocateArray<float>(layout.Width + TVector.Lanes, pinned: true);
+        _zeros = GC.AllocateArray<float>(layout.Width + TSimd.Lanes, pinned: true);
         int groups = (_height + WinogradWeights.OutputRows - 1) / WinogradWeights.OutputRows;
         int channels = convolution.Inputs + convolution.Outputs;
         int weights = WinogradWeights.InputRows * 3 * convolution.Inputs * convolution.Outputs;
@@ -52,7 +54,7 @@ internal sealed unsafe class WinogradRunner<TVector>
     /// <summary>Whether a convolution is one that this computes, and large enough to gain.</summary>
     public static bool Serves(Convolution convolution, PlaneLayout layout) =>
         convolution is { Rows: 3, Columns: 3, Stride: 1, Inputs: >= FewestInputs }
-        && layout.Width >= TVector.Lanes && layout.Height * layout.Width >= FewestPixels;
+        && layout.Width >= TSimd.Lanes && layout.Height * layout.Width >= FewestPixels;
 
     /// <summary>Runs the convolution: output = max(floor, scale · (bias + Σ weight · pixel) + residual).</summary>
     public void Run(in ConvolutionCall call)
@@ -84,12 +86,12 @@ internal sealed unsafe class WinogradRunner<TVector>
     // Bᵀ of the paper.
     private void TransformInput(PlaneBuffer input, int plane, Band band)
     {
-        TVector four = TVector.Broadcast(4);
-        TVector minusFour = TVector.Broadcast(-4);
-        TVector minusFive = TVector.Broadcast(-5);
+        TVector four = TSimd.Broadcast(4);
+        TVector minusFour = TSimd.Broadcast(-4);
+        TVector minusFive = TSimd.Broadcast(-5);
         float* source = input.Plane(plane);
         int stride = input.Layout.RowStride;
-        int last = _width - TVector.Lanes;
+        int last = _width - TSimd.Lanes;
         for (int group = 0; group < band.Rows; group++)
         {
             int row = WinogradWeights.OutputRows * (band.First + group);
@@ -106,23 +108,23 @@ internal sealed unsafe class WinogradRunner<TVector>
             float* t3 = band.Inputs[3].Plane(plane) + target;
             float* t4 = band.Inputs[4].Plane(plane) + target;
             float* t5 = band.Inputs[5].Plane(plane) + target;
-            for (int x = 0; ; x = Math.Min(x + TVector.Lanes, last))
+            for (int x = 0; ; x = Math.Min(x + TSimd.Lanes, last))
             {
-                TVector d1 = TVector.Load(r1 + x);
-                TVector d2 = TVector.Load(r2 + x);
-                TVector d3 = TVector.Load(r3 + x);
-                TVector d4 = TVector.Load(r4 + x);
-                TVector even = TVector.MultiplyAdd(d2, minusFour, d4);
-                TVector odd = TVector.MultiplyAdd(d1, minusFour, d3);
-                TVector evenOfTwo = TVector.Subtract(d4, d2);
-                TVector oddOfTwo = TVector.Subtract(d3, d1);
-                oddOfTwo = TVector.Add(oddOfTwo, oddOfTwo);
-                TVector.Store(TVector.MultiplyAdd(TVector.Load(r0 + x), four, TVector.MultiplyAdd(d2, minusFive, d4)), t0 + x);
-                TVector.Store(TVector.Add(even, odd), t1 + x);
-                TVector.Store(TVector.Subtract(even, odd), t2 + x);
-                TVector.Store(TVector.Add(evenOfTwo, oddOfTwo), t3 + x);
-                TVector.Store(TVector.Subtract(evenOfTwo, oddOfTwo), t4 + x);
-                TVector.Store(TVector.MultiplyAdd(d1, four, TVector.MultiplyAdd(d3, minusFive, TVector.Load(r5 + x))), t5 + x);
+                TVector d1 = TSimd.Load(r1 + x);
+                TVector d2 = TSimd.Load(r2 + x);
+                TVector d3 = TSimd.Load(r3 + x);
+                TVector d4 = TSimd.Load(r4 + x);
+                TVector even = TSimd.MultiplyAdd(d2, minusFour, d4);
+                TVector odd = TSimd.MultiplyAdd(d1, minusFour, d3);
+                TVector evenOfTwo = TSimd.Subtract(d4, d2);
+                TVector oddOfTwo = TSimd.Subtract(d3, d1);
+                oddOfTwo = TSimd.Add(oddOfTwo, oddOfTwo);
+                TSimd.Store(TSimd.MultiplyAdd(TSimd.Load(r0 + x), four, TSimd.MultiplyAdd(d2, minusFive, d4)), t0 + x);
+                TSimd.Store(TSimd.Add(even, odd), t1 + x);
+                TSimd.Store(TSimd.Subtract(even, odd), t2 + x);
+                TSimd.Store(TSimd.Add(evenOfTwo, oddOfTwo), t3 + x);
+                TSimd.Store(TSimd.Subtract(evenOfTwo, oddOfTwo), t4 + x);
+                TSimd.Store(TSimd.MultiplyAdd(d1, four, TSimd.MultiplyAdd(d3, minusFive, TSimd.Load(r5 + x))), t5 + x);
                 if (x == last)
                 {
                     break;
@@ -135,13 +137,13 @@ internal sealed unsafe class WinogradRunner<TVector>
     private void TransformOutput(in ConvolutionCall call, int plane, Band band)
     {
         int channel = call.KeptOutputs.IsEmpty ? plane : (int)call.KeptOutputs[plane];
-        TVector four = TVector.Broadcast(4);
-        TVector eight = TVector.Broadcast(8);
-        TVector scale = TVector.Broadcast(call.Scales.IsEmpty ? call.Scale : call.Scales[plane]);
-        TVector bias = TVector.Broadcast(_convolution.Bias(channel));
-        TVector floor = TVector.Broadcast(call.HasRelu ? 0 : float.NegativeInfinity);
+        TVector four = TSimd.Broadcast(4);
+        TVector eight = TSimd.Broadcast(8);
+        TVector scale = TSimd.Broadcast(call.Scales.IsEmpty ? call.Scale : call.Scales[plane]);
+        TVector bias = TSimd.Broadcast(_convolution.Bias(channel));
+        TVector floor = TSimd.Broadcast(call.HasRelu ? 0 : float.NegativeInfinity);
         int stride = call.Output.Layout.RowStride;
-        int last = _width - TVector.Lanes;
+        int last = _width - TSimd.Lanes;
         for (int group = 0; group < band.Rows; group++)
         {
             int row = WinogradWeights.OutputRows * (band.First + group);
@@ -155,20 +157,20 @@ internal sealed unsafe class WinogradRunner<TVector>
             float* m3 = band.Outputs[3].Plane(plane) + source;
             float* m4 = band.Outputs[4].Plane(plane) + source;
             float* m5 = band.Outputs[5].Plane(plane) + source;
-            for (int x = 0; ; x = Math.Min(x + TVector.Lanes, last))
+            for (int x = 0; ; x = Math.Min(x + TSimd.Lanes, last))
             {
-                TVector one = TVector.Load(m1 + x);
-                TVector minusOne = TVector.Load(m2 + x);
-                TVector two = TVector.Load(m3 + x);
-                TVector minusTwo = TVector.Load(m4 + x);
-                TVector sum = TVector.Add(TVector.Add(one, minusOne), bias);
-                TVector difference = TVector.Add(TVector.Subtract(one, minusOne), bias);
-                TVector sumOfTwo = TVector.Add(two, minusTwo);
-                TVector differenceOfTwo = TVector.Subtract(two, minusTwo);
-                Write(TVector.Add(TVector.Load(m0 + x), TVector.Add(sum, sumOfTwo)), 0);
-                Write(TVector.Add(difference, TVector.Add(differenceOfTwo, differenceOfTwo)), 1);
-                Write(TVector.MultiplyAdd(sumOfTwo, four, sum), 2);
-                Write(TVector.MultiplyAdd(differenceOfTwo, eight, TVector.Add(difference, TVector.Load(m5 + x))), 3);
+                TVector one = TSimd.Load(m1 + x);
+                TVector minusOne = TSimd.Load(m2 + x);
+                TVector two = TSimd.Load(m3 + x);
+                TVector minusTwo = TSimd.Load(m4 + x);
+                TVector sum = TSimd.Add(TSimd.Add(one, minusOne), bias);
+                TVector difference = TSimd.Add(TSimd.Subtract(one, minusOne), bias);
+                TVector sumOfTwo = TSimd.Add(two, minusTwo);
+                TVector differenceOfTwo = TSimd.Subtract(two, minusTwo);
+                Write(TSimd.Add(TSimd.Load(m0 + x), TSimd.Add(sum, sumOfTwo)), 0);
+                Write(TSimd.Add(difference, TSimd.Add(differenceOfTwo, differenceOfTwo)), 1);
+                Write(TSimd.MultiplyAdd(sumOfTwo, four, sum), 2);
+                Write(TSimd.MultiplyAdd(differenceOfTwo, eight, TSimd.Add(difference, TSimd.Load(m5 + x))), 3);
                 if (x == last)
                 {
                     break;
@@ -179,8 +181,8 @@ internal sealed unsafe class WinogradRunner<TVector>
                     if (below < rows)
                     {
                         int at = (below * stride) + x;
-                        TVector added = residual is null ? default : TVector.Load(residual + at);
-                        TVector.Store(TVector.Max(floor, TVector.MultiplyAdd(value, scale, added)), target + at);
+                        TVector added = residual is null ? default : TSimd.Load(residual + at);
+                        TSimd.Store(TSimd.Max(floor, TSimd.MultiplyAdd(value, scale, added)), target + at);
                     }
                 }
             }

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace LCNet.Runtime.Tests.Execution.Simd;
 
 /// <summary>Convolutions against their definition, summed in double precision pixel by pixel.</summary>
@@ -31,9 +33,9 @@ public class ConvolutionRunnerTests
     {
         float[][] actual = lanes switch
         {
-            4 => Run<Simd128>(shape, isWinograd),
-            8 => Run<Simd256>(shape, isWinograd),
-            _ => Run<Simd512>(shape, isWinograd),
+            4 => Run<Simd128, Vector128<float>>(shape, isWinograd),
+            8 => Run<Simd256, Vector256<float>>(shape, isWinograd),
+            _ => Run<Simd512, Vector512<float>>(shape, isWinograd),
         };
         double[][] expected = Define(shape);
         Assert.Equal(expected.Length, actual.Length);
@@ -44,10 +46,11 @@ public class ConvolutionRunnerTests
     }
 
     // Every buffer is used twice with different data: what is left of the first image must not be seen by the second.
-    private static float[][] Run<TVector>(Case shape, bool isWinograd)
-        where TVector : struct, ISimd<TVector>
+    private static float[][] Run<TSimd, TVector>(Case shape, bool isWinograd)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct
     {
-        var planes = new PlaneStore(TVector.Lanes);
+        var planes = new PlaneStore(TSimd.Lanes);
         var convolution = new Convolution(shape.Weights, shape.Bias, shape.Outputs, shape.Inputs, shape.Kernel, shape.Stride);
         int present = shape.KeptInputs.Length;
         PlaneBuffer input = planes.Buffer("input", present, shape.Height, shape.Width);
@@ -55,9 +58,9 @@ public class ConvolutionRunnerTests
         PlaneBuffer output = planes.Buffer("output", shape.KeptOutputs.Length, shape.OutputHeight, shape.OutputWidth);
         PlaneBuffer residual = planes.Buffer("residual", shape.KeptOutputs.Length, shape.OutputHeight, shape.OutputWidth);
         PlaneBuffer read = shape.Stride == 1 ? input : phases;
-        var runner = new ConvolutionRunner<TVector>(shape.Inputs * convolution.Taps, shape.Outputs);
+        var runner = new ConvolutionRunner<TSimd, TVector>(shape.Inputs * convolution.Taps, shape.Outputs);
         Term[] terms = convolution.Terms(read.Layout, shape.Kernel == 1 ? 1 : 4);
-        WinogradRunner<TVector>? winograd = isWinograd ? new WinogradRunner<TVector>(convolution, read.Layout, planes, runner) : null;
+        WinogradRunner<TSimd, TVector>? winograd = isWinograd ? new WinogradRunner<TSimd, TVector>(convolution, read.Layout, planes, runner) : null;
         float[][] result = [.. shape.KeptOutputs.Select(_ => new float[shape.OutputHeight * shape.OutputWidth])];
         foreach (float factor in new[] { -3f, 1f })
         {
@@ -95,7 +98,7 @@ public class ConvolutionRunnerTests
 
         AssertHalosAreZero(output);
         float[] means = new float[result.Length];
-        output.Means<TVector>(means);
+        output.Means<TSimd, TVector>(means);
         Assert.All(means.Zip(result), pair => Assert.Equal(pair.Second.Average(), pair.First, 1e-4f));
         return result;
     }
