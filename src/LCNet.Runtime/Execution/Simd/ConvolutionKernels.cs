@@ -12,7 +12,7 @@ internal static unsafe class ConvolutionKernels
     /// <summary>Twelve sums: the most that sixteen registers hold beside three vectors and a weight.</summary>
     public static void Run3X4<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, int p0, int p1, int p2)
         where TSimd : struct, ISimd<TVector>
-    where TVector : struct
+        where TVector : struct
         where TTaps : struct, ITaps
     {
         TVector a00, a01, a02, a10, a11, a12, a20, a21, a22, a30, a31, a32;
@@ -92,7 +92,7 @@ internal static unsafe class ConvolutionKernels
     /// <summary>Nine sums.</summary>
     public static void Run3X3<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, int p0, int p1, int p2)
         where TSimd : struct, ISimd<TVector>
-    where TVector : struct
+        where TVector : struct
         where TTaps : struct, ITaps
     {
         TVector a00, a01, a02, a10, a11, a12, a20, a21, a22;
@@ -162,7 +162,7 @@ internal static unsafe class ConvolutionKernels
     /// <summary>Twelve sums, for what is left of a plane.</summary>
     public static void Run2X6<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, int p0, int p1)
         where TSimd : struct, ISimd<TVector>
-    where TVector : struct
+        where TVector : struct
         where TTaps : struct, ITaps
     {
         TVector a00, a01, a10, a11, a20, a21, a30, a31, a40, a41, a50, a51;
@@ -248,7 +248,7 @@ internal static unsafe class ConvolutionKernels
     /// <summary>Eight sums: with two multiply-adds a cycle of four cycles each, the fewest that keep them busy.</summary>
     public static void Run2X4<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, int p0, int p1)
         where TSimd : struct, ISimd<TVector>
-    where TVector : struct
+        where TVector : struct
         where TTaps : struct, ITaps
     {
         TVector a00, a01, a10, a11, a20, a21, a30, a31;
@@ -318,7 +318,7 @@ internal static unsafe class ConvolutionKernels
     /// <summary>Six sums.</summary>
     public static void Run2X3<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, int p0, int p1)
         where TSimd : struct, ISimd<TVector>
-    where TVector : struct
+        where TVector : struct
         where TTaps : struct, ITaps
     {
         TVector a00, a01, a10, a11, a20, a21;

@@ -70,20 +70,28 @@ internal sealed unsafe class PlaneBuffer
     /// <param name="means">Takes a value for each of the first planes.</param>
     public void Means<TSimd, TVector>(Span<float> means)
         where TSimd : struct, ISimd<TVector>
-    where TVector : struct
+        where TVector : struct
     {
         int length = Layout.PlaneStride - Layout.Lead;
-        int whole = length - (length % TSimd.Lanes);
+        int step = 4 * TSimd.Lanes;
+        int whole = length - (length % step);
         for (int i = 0; i < means.Length; i++)
         {
+            // Four sums: one alone would wait for itself.
             float* plane = Plane(i);
-            TVector sum = default;
-            for (int at = 0; at < whole; at += TSimd.Lanes)
+            TVector sum0 = default;
+            TVector sum1 = default;
+            TVector sum2 = default;
+            TVector sum3 = default;
+            for (int at = 0; at < whole; at += step)
             {
-                sum = TSimd.Add(sum, TSimd.Load(plane + at));
+                sum0 = TSimd.Add(sum0, TSimd.Load(plane + at));
+                sum1 = TSimd.Add(sum1, TSimd.Load(plane + at + TSimd.Lanes));
+                sum2 = TSimd.Add(sum2, TSimd.Load(plane + at + (2 * TSimd.Lanes)));
+                sum3 = TSimd.Add(sum3, TSimd.Load(plane + at + (3 * TSimd.Lanes)));
             }
 
-            float total = TSimd.Sum(sum);
+            float total = TSimd.Sum(TSimd.Add(TSimd.Add(sum0, sum1), TSimd.Add(sum2, sum3)));
             for (int at = whole; at < length; at++)
             {
                 total += plane[at];

@@ -1,8 +1,11 @@
+using System.Runtime.InteropServices;
+
 namespace LCNet.Runtime;
 
 /// <summary>
-/// Runs 3×3 convolutions of stride 1 of one shape by <see cref="WinogradWeights"/>: the input's rows are combined, convolved by six 1×3 kernels, and their outputs' rows combined.
-/// Only kept channels are combined and convolved. Reuses its buffers; allocates nothing. Not thread-safe.
+/// Runs 3×3 convolutions of stride 1 of one shape by <see cref="WinogradWeights"/>: the input's rows are combined, convolved by six 1×3 kernels, and the rows of
+/// what they give are combined. Only kept channels are combined and convolved. Reuses its buffers; allocates nothing.
+/// Not thread-safe.
 /// </summary>
 /// <typeparam name="TSimd">How to compute with vectors.</typeparam>
 /// <typeparam name="TVector">The vectors.</typeparam>
@@ -15,6 +18,7 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
 
     // Weights in floats from which on reading them once for each part of the plane costs more than parts that stay in the cache save.
     private const int ManyWeights = 98304;
+
     // With fewer pixels for each weight, reading twice as many weights costs what fewer products save.
     private const int FewestPixels = 196;
 
@@ -191,7 +195,7 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
 
     // The row below the last is the halo; those below it are not there.
     private float* InputRow(float* plane, int row, int stride) =>
-        row <= _height ? plane + (row * stride) : (float*)System.Runtime.InteropServices.Marshal.UnsafeAddrOfPinnedArrayElement(_zeros, 0);
+        row <= _height ? plane + (row * stride) : (float*)Marshal.UnsafeAddrOfPinnedArrayElement(_zeros, 0);
 
     /// <summary>Groups of rows that are convolved together, and where they are between the transforms.</summary>
     private sealed class Band
