@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LCNet.Bundles;
 using Microsoft.ML.OnnxRuntime;
 
@@ -44,22 +45,15 @@ public sealed class Dispatcher
         CheckLength(image);
         _planner.Begin(result.Plan);
         _executed = 0;
-        _lane.Stem(image);
-        _executed += _manifest.Stem.Flops;
+        RunStem(image);
         for (int span = 0; span < _manifest.Spans.Count; span++)
         {
-            SpanSpec spec = _manifest.Spans[span];
-            _lane.Gate(span, (float)effort, _layers[span], _channels[span]);
-            _executed += spec.Flops;
-            _planner.Decide(result.Plan, span, _layers[span], _channels[span], cap);
-            for (int block = spec.FirstBlock; block < spec.FirstBlock + spec.Blocks; block++)
-            {
-                RunBlock(result.Plan, block);
-            }
+            Decide(result.Plan, span, effort, cap);
+            RunBlocks(result.Plan, _manifest.Spans[span]);
         }
 
-        _lane.Head(result.MutableLogits);
-        result.ExecutedFlops = _executed + _manifest.Head.Flops;
+        RunHead(result.MutableLogits);
+        result.ExecutedFlops = _executed;
         result.Effort = effort;
     }
 
@@ -133,6 +127,52 @@ public sealed class Dispatcher
         {
             throw new ArgumentException($"{image.Length} values; the network takes {_manifest.Input.Length}.", nameof(image));
         }
+    }
+
+    private void RunStem(ReadOnlySpan<float> image)
+    {
+        using Activity? activity = ImageActivities.Source.StartActivity(ImageActivities.Stem);
+        _lane.Stem(image);
+        _executed += _manifest.Stem.Flops;
+        activity?.SetTag(ImageActivities.Flops, _manifest.Stem.Flops);
+    }
+
+    private void Decide(ImagePlan plan, int span, double effort, long cap)
+    {
+        using Activity? activity = ImageActivities.Source.StartActivity(ImageActivities.Gate);
+        _lane.Gate(span, (float)effort, _layers[span], _channels[span]);
+        _executed += _manifest.Spans[span].Flops;
+        _planner.Decide(plan, span, _layers[span], _channels[span], cap);
+        activity?.SetTag("lcnet.span", span).SetTag(ImageActivities.Flops, _manifest.Spans[span].Flops);
+    }
+
+    private void RunBlocks(ImagePlan plan, SpanSpec span)
+    {
+        using Activity? activity = ImageActivities.Source.StartActivity(ImageActivities.Blocks);
+        long before = _executed;
+        int run = 0;
+        int channels = 0;
+        for (int block = span.FirstBlock; block < span.FirstBlock + span.Blocks; block++)
+        {
+            RunBlock(plan, block);
+            run += plan.Runs(block) ? 1 : 0;
+            channels += plan.Kept(block).Length;
+        }
+
+        activity?
+            .SetTag("lcnet.block.first", span.FirstBlock)
+            .SetTag("lcnet.block.count", span.Blocks)
+            .SetTag("lcnet.block.executions", run)
+            .SetTag("lcnet.block.channels", channels)
+            .SetTag(ImageActivities.Flops, _executed - before);
+    }
+
+    private void RunHead(Span<float> logits)
+    {
+        using Activity? activity = ImageActivities.Source.StartActivity(ImageActivities.Head);
+        _lane.Head(logits);
+        _executed += _manifest.Head.Flops;
+        activity?.SetTag(ImageActivities.Flops, _manifest.Head.Flops);
     }
 
     private void RunBlock(ImagePlan plan, int block)

@@ -38,6 +38,9 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>What runs its segments.</summary>
     public ExecutorKind Executor => _executor is SimdExecutor ? ExecutorKind.Simd : ExecutorKind.OnnxRuntime;
 
+    /// <summary>Images that wait for a worker now, 0 to <see cref="EngineOptions.MaxQueue"/>.</summary>
+    public int Waiting => _workers.Waiting;
+
     /// <summary>Loads a bundle and runs every segment once, so that the first request finds it warm.</summary>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
     /// <exception cref="BundleException">A segment cannot be loaded or run; the message names its file.</exception>
@@ -80,7 +83,12 @@ public sealed class InferenceEngine : IDisposable
 
         ArgumentOutOfRangeException.ThrowIfLessThan(cap, Bundle.Flops.Minimum);
         long queued = Stopwatch.GetTimestamp();
-        Dispatcher worker = await _workers.RentAsync(cancellation).ConfigureAwait(false);
+        Dispatcher worker;
+        using (ImageActivities.StartQueue("worker"))
+        {
+            worker = await _workers.RentAsync(cancellation).ConfigureAwait(false);
+        }
+
         try
         {
             long started = Stopwatch.GetTimestamp();

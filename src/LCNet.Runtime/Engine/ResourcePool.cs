@@ -25,6 +25,9 @@ public sealed class ResourcePool<T>
         }
     }
 
+    /// <summary>Callers that wait now, 0 to the limit.</summary>
+    public int Waiting => Math.Min(Volatile.Read(ref _waiting), _maxWaiting);
+
     /// <summary>Takes one, once it is free.</summary>
     /// <exception cref="QueueFullException">As many callers wait already as may.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before one was free.</exception>
