@@ -53,6 +53,7 @@ public static class ServerHost
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddServerLogging(options);
+        builder.Services.AddServerTelemetry(TelemetryOptionsReader.Read(builder.Configuration));
         builder.Services.AddServing();
         builder.Services.AddServerHealth();
         builder.Services.AddClassification(options);
@@ -61,6 +62,7 @@ public static class ServerHost
 
         WebApplication app = builder.Build();
         app.MapServerHealth();
+        app.MapServerTelemetry();
         app.MapClassification();
         return app;
     }

@@ -46,6 +46,17 @@ internal static class CallFailures
     /// <summary>Says that a call's handler was entered: what fails from now on is no unreadable request.</summary>
     public static void Enter(ServerCallContext context) => context.UserState[Entered] = Entered;
 
+    /// <summary>What the caller of a call that has ended is told; UNKNOWN where that is nothing.</summary>
+    public static StatusCode StatusOf(HttpContext context)
+    {
+        // A reply that was nothing but a status has it in its headers, whether they are sent by now or not.
+        string? text = context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers?[StatusHeader].ToString();
+        text = string.IsNullOrEmpty(text) ? context.Response.Headers[StatusHeader].ToString() : text;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int status) && status < StatusNames.Count
+            ? (StatusCode)status
+            : StatusCode.Unknown;
+    }
+
     private static void CorrectUnknown(HttpContext context, IHeaderDictionary headers, ILogger logger)
     {
         Exception? exception = context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException;

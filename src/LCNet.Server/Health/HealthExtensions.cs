@@ -7,6 +7,15 @@ namespace LCNet.Server;
 /// <summary>Health over gRPC (grpc.health.v1, for the server as a whole and for the classifier) and over HTTP.</summary>
 internal static class HealthExtensions
 {
+    /// <summary>Path that answers while the process does.</summary>
+    public const string LivenessPath = "/healthz";
+
+    /// <summary>Path that says whether calls are taken.</summary>
+    public const string ReadinessPath = "/readyz";
+
+    /// <summary>Path of the gRPC service.</summary>
+    public const string GrpcPath = "/grpc.health.v1.Health";
+
     /// <summary>Adds the readiness check.</summary>
     public static IServiceCollection AddServerHealth(this IServiceCollection services)
     {
@@ -27,7 +36,7 @@ internal static class HealthExtensions
     public static void MapServerHealth(this WebApplication app)
     {
         app.MapGrpcHealthChecksService();
-        app.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false });
-        app.MapHealthChecks("/readyz");
+        app.MapHealthChecks(LivenessPath, new HealthCheckOptions { Predicate = _ => false });
+        app.MapHealthChecks(ReadinessPath);
     }
 }

@@ -3,12 +3,18 @@ using LCNet.Runtime;
 namespace LCNet.Server;
 
 /// <summary>Loads the models once the server listens, so that its health can be asked for meanwhile, and logs how it starts and stops.</summary>
-internal sealed class ModelLoader(ServerOptions options, Serving serving, ServerEndpoints endpoints, ILogger<ModelLoader> logger) : IHostedLifecycleService
+internal sealed class ModelLoader(
+    ServerOptions options,
+    Serving serving,
+    ServerMetrics metrics,
+    ServerEndpoints endpoints,
+    ILogger<ModelLoader> logger) : IHostedLifecycleService
 {
     public Task StartedAsync(CancellationToken cancellationToken)
     {
         var engine = new EngineOptions { Device = options.Device, Executor = options.Executor, Workers = options.Workers, MaxQueue = options.MaxQueue };
         var models = new ModelCatalog(ModelRepository.Load(Path.GetFullPath(options.Models), engine), options);
+        metrics.Begin(models);
         serving.Begin(models);
         string all = models.ToString();
         Log.Serving(logger, all, models.All[0].Engine.Device, endpoints.Grpc, endpoints.Http);

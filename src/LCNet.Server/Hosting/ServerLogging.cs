@@ -8,7 +8,7 @@ namespace LCNet.Server;
 /// <summary>Logging to the console: fatal lines to standard error, the others to standard output.</summary>
 internal static class ServerLogging
 {
-    private const string Line = "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{NewLine}{Exception}";
+    private const string Line = "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {Message:lj}{" + TraceEnricher.Property + ":l}{NewLine}{Exception}";
     private const string GrpcCallFailed = "Error when executing service method";
 
     /// <summary>Logs as the options say.</summary>
@@ -35,7 +35,7 @@ internal static class ServerLogging
         bool json = format == LogFormat.Json || (format == LogFormat.Auto && RunsInContainer());
         return json
             ? configuration.WriteTo.Console(new RenderedCompactJsonFormatter(), standardErrorFromLevel: LogEventLevel.Fatal)
-            : configuration.WriteTo.Console(outputTemplate: Line, standardErrorFromLevel: LogEventLevel.Fatal);
+            : configuration.Enrich.With<TraceEnricher>().WriteTo.Console(outputTemplate: Line, standardErrorFromLevel: LogEventLevel.Fatal);
     }
 
     private static bool RunsInContainer() =>

@@ -20,10 +20,14 @@ internal static class RawRequest
     }
 
     /// <summary>Posts a body, and gives the status of the reply.</summary>
-    public static async Task<(string? Status, string? Message)> PostAsync(TestServer server, string path, byte[] body, params (string Name, string Value)[] headers)
+    public static Task<(string? Status, string? Message)> PostAsync(TestServer server, string path, byte[] body, params (string Name, string Value)[] headers) =>
+        PostAsync(server.GrpcAddress, path, body, headers);
+
+    /// <summary>Posts a body to any server.</summary>
+    public static async Task<(string? Status, string? Message)> PostAsync(Uri address, string path, byte[] body, params (string Name, string Value)[] headers)
     {
         using var client = new HttpClient();
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.GrpcAddress, path))
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, path))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,

@@ -10,6 +10,11 @@ internal sealed class ServerProgram : IDisposable
     private readonly Task<string> _errors;
 
     public ServerProgram(params string[] arguments)
+        : this(new Dictionary<string, string>(), arguments)
+    {
+    }
+
+    public ServerProgram(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -24,6 +29,11 @@ internal sealed class ServerProgram : IDisposable
         }
 
         start.Environment["DOTNET_RUNNING_IN_CONTAINER"] = "false";
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         _process = Process.Start(start)!;
         _errors = _process.StandardError.ReadToEndAsync();
     }

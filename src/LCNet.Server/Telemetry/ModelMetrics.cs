@@ -1,0 +1,83 @@
+using Grpc.Core;
+using LCNet.V1;
+
+namespace LCNet.Server;
+
+/// <summary>What is measured of one model, all its versions together. Recording allocates nothing: tags are made once. Thread-safe.</summary>
+internal sealed class ModelMetrics
+{
+    private readonly ServerInstruments _instruments;
+    private readonly KeyValuePair<string, object?>[] _model;
+    private readonly KeyValuePair<string, object?>[][] _modelAndStatus;
+    private int _inFlight;
+
+    /// <summary>Begins with every counter at 0.</summary>
+    /// <param name="instruments">Take the measurements.</param>
+    /// <param name="name">Value of the tag <c>model</c>.</param>
+    /// <param name="blocks">Residual blocks, those of the version that has most.</param>
+    /// <param name="statuses">Status codes to show from the start: an alert on a rate does not see a counter's first value.</param>
+    public ModelMetrics(ServerInstruments instruments, string name, int blocks, IEnumerable<StatusCode> statuses)
+    {
+        _instruments = instruments;
+        var tag = new KeyValuePair<string, object?>("model", name);
+        _model = [tag];
+        _modelAndStatus = [.. Enumerable.Range(0, StatusNames.Count).Select(status =>
+            new[] { tag, new KeyValuePair<string, object?>("status", StatusNames.Of((StatusCode)status)) })];
+        Blocks = [.. Enumerable.Range(0, blocks).Select(block => new BlockMetrics(tag, block))];
+        foreach (StatusCode status in statuses)
+        {
+            instruments.Requests.Add(0, _modelAndStatus[(int)status]);
+        }
+    }
+
+    /// <summary>The tag <c>model</c>.</summary>
+    public ReadOnlySpan<KeyValuePair<string, object?>> Tags => _model;
+
+    /// <summary>Of each residual block, in the order of the network.</summary>
+    public IReadOnlyList<BlockMetrics> Blocks { get; }
+
+    /// <summary>Requests that have begun and not ended.</summary>
+    public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>Shows what is counted for each image, at 0.</summary>
+    public void ShowFlops()
+    {
+        _instruments.DenseFlops.Add(0, _model);
+        _instruments.PlannedFlops.Add(0, _model);
+        _instruments.ExecutedFlops.Add(0, _model);
+    }
+
+    /// <summary>A request has begun.</summary>
+    public void Begin() => Interlocked.Increment(ref _inFlight);
+
+    /// <summary>A request that had begun has ended.</summary>
+    /// <param name="status">What its caller was told.</param>
+    /// <param name="duration">Since it arrived.</param>
+    public void End(StatusCode status, TimeSpan duration)
+    {
+        Interlocked.Decrement(ref _inFlight);
+        KeyValuePair<string, object?>[] tags = _modelAndStatus[(int)status];
+        _instruments.Requests.Add(1, tags);
+        _instruments.RequestDuration.Record(duration.TotalSeconds, tags);
+    }
+
+    /// <summary>An image file was read.</summary>
+    public void Decode(TimeSpan duration) => _instruments.DecodeDuration.Record(duration.TotalSeconds, _model);
+
+    /// <summary>An image is answered.</summary>
+    /// <param name="compute">What its reply says.</param>
+    public void Answer(Compute compute)
+    {
+        _instruments.QueueDuration.Record(compute.QueueUs / 1e6, _model);
+        _instruments.ExecuteDuration.Record(compute.ExecuteUs / 1e6, _model);
+        _instruments.BatchSize.Record(compute.BatchSize, _model);
+        _instruments.DenseFlops.Add(compute.DenseFlops, _model);
+        _instruments.PlannedFlops.Add(compute.PlannedFlops, _model);
+        _instruments.ExecutedFlops.Add(compute.ExecutedFlops, _model);
+        _instruments.PlannedShare.Record((double)compute.PlannedFlops / compute.DenseFlops, _model);
+        for (int block = 0; block < compute.Blocks.Count; block++)
+        {
+            Blocks[block].Add(compute.Blocks[block]);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using System.Diagnostics;
+using Grpc.Core;
+using LCNet.Runtime;
+using LCNet.V1;
+
+namespace LCNet.Server;
+
+/// <summary>Puts on a request's span what its reply says. Free of cost while nobody listens.</summary>
+internal static class RequestSpan
+{
+    private static Activity? Current => ImageActivities.Source.HasListeners() && Activity.Current is { IsAllDataRequested: true } activity ? activity : null;
+
+    /// <summary>Says what an image cost.</summary>
+    public static void Describe(ClassifyResponse reply)
+    {
+        Compute compute = reply.Compute;
+        Current?
+            .SetTag("lcnet.model", reply.Model)
+            .SetTag("lcnet.version", reply.Version)
+            .SetTag("lcnet.effort", compute.Effort)
+            .SetTag("lcnet.device", compute.Device)
+            .SetTag("lcnet.batch.size", compute.BatchSize)
+            .SetTag("lcnet.flops.dense", compute.DenseFlops)
+            .SetTag("lcnet.flops.planned", compute.PlannedFlops)
+            .SetTag("lcnet.flops.executed", compute.ExecutedFlops)
+            .SetTag("lcnet.flops.gates", compute.GateFlops);
+    }
+
+    /// <summary>Says which method a call was for and how it ended, in the words of the semantic conventions.</summary>
+    /// <param name="method">Its full name, which begins with a slash.</param>
+    /// <param name="status">What its caller was told.</param>
+    public static void End(string method, StatusCode status)
+    {
+        // gRPC's own tags have an older form, and a status from before it was put right.
+        Activity? activity = Current?
+            .SetTag("grpc.method", null)
+            .SetTag("grpc.status_code", null)
+            .SetTag("rpc.system.name", "grpc")
+            .SetTag("rpc.method", method[1..])
+            .SetTag("rpc.response.status_code", StatusNames.Of(status));
+        if (status is StatusCode.Unknown or StatusCode.DeadlineExceeded or StatusCode.Unimplemented or StatusCode.Internal or StatusCode.Unavailable or StatusCode.DataLoss)
+        {
+            // Those that are no caller's mistake.
+            activity?.SetStatus(ActivityStatusCode.Error, StatusNames.Of(status));
+        }
+    }
+}

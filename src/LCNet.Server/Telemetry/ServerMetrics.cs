@@ -1,0 +1,78 @@
+using System.Collections.Frozen;
+using System.Diagnostics.Metrics;
+using Grpc.Core;
+using LCNet.Runtime;
+
+namespace LCNet.Server;
+
+/// <summary>The meter <c>LCNet.Serving</c>. Thread-safe.</summary>
+internal sealed class ServerMetrics
+{
+    /// <summary>Name of the meter.</summary>
+    public const string MeterName = ImageActivities.SourceName;
+
+    /// <summary>Value of the tag <c>model</c> for requests that name no model that is served.</summary>
+    public const string UnknownModel = "unknown";
+
+    private static readonly StatusCode[] ModelStatuses =
+        [StatusCode.OK, StatusCode.Cancelled, StatusCode.InvalidArgument, StatusCode.DeadlineExceeded, StatusCode.ResourceExhausted, StatusCode.Internal];
+
+    private static readonly StatusCode[] UnknownStatuses = [StatusCode.InvalidArgument, StatusCode.NotFound, StatusCode.Unavailable];
+
+    private readonly Serving _serving;
+    private readonly ServerOptions _options;
+    private readonly ServerInstruments _instruments;
+    private FrozenDictionary<string, ModelMetrics> _models = FrozenDictionary<string, ModelMetrics>.Empty;
+    private ILookup<string, ServedModel> _versions = Array.Empty<ServedModel>().ToLookup(_ => string.Empty);
+
+    /// <summary>Makes the instruments.</summary>
+    /// <param name="meters">Owns the meter.</param>
+    /// <param name="serving">Whether calls are taken.</param>
+    /// <param name="options">The effort in force.</param>
+    public ServerMetrics(IMeterFactory meters, Serving serving, ServerOptions options)
+    {
+        _serving = serving;
+        _options = options;
+        Meter meter = meters.Create(MeterName);
+        _instruments = new ServerInstruments(meter);
+        Unknown = new ModelMetrics(_instruments, UnknownModel, 0, UnknownStatuses);
+        meter.CreateObservableCounter("lcnet.block.executions", () => OfBlocks(block => block.Executions), "{execution}", "Images answered that ran the block");
+        meter.CreateObservableCounter("lcnet.block.skips", () => OfBlocks(block => block.Skips), "{skip}", "Images answered that skipped the block");
+        meter.CreateObservableCounter("lcnet.block.channels", () => OfBlocks(block => block.Channels), "{channel}", "Channels that the block ran with, added up over images");
+        meter.CreateObservableGauge("lcnet.queue.depth", () => OfModels((name, _) => Waiting(name)), "{image}", "Images that wait for a buffer or for a worker");
+        meter.CreateObservableGauge("lcnet.in_flight", () => OfModels((_, model) => model.InFlight), "{request}", "Requests that have begun and not ended");
+        meter.CreateObservableGauge("lcnet.effort", () => OfModels((_, _) => _options.DefaultEffort), null, "Effort of requests that state neither effort nor a cap");
+        meter.CreateObservableGauge("lcnet.models.loaded", () => _serving.IsReady ? _versions.Sum(versions => versions.Count()) : 0, "{model}", "Versions of models that take calls");
+    }
+
+    /// <summary>For requests that name no model that is served.</summary>
+    public ModelMetrics Unknown { get; }
+
+    /// <summary>Begins to measure models. Call it once, before they take calls.</summary>
+    public void Begin(ModelCatalog models)
+    {
+        _versions = models.All.ToLookup(model => model.Description.Name, StringComparer.Ordinal);
+        var metrics = _versions.ToFrozenDictionary(
+            versions => versions.Key,
+            versions => new ModelMetrics(_instruments, versions.Key, versions.Max(version => version.Description.BlockChannels.Count), ModelStatuses),
+            StringComparer.Ordinal);
+        foreach (ModelMetrics model in metrics.Values)
+        {
+            model.ShowFlops();
+        }
+
+        Volatile.Write(ref _models, metrics);
+    }
+
+    /// <summary>Measures of a model that is served.</summary>
+    public ModelMetrics Of(ServedModel model) => Volatile.Read(ref _models)[model.Description.Name];
+
+    private int Waiting(string name) => _versions[name].Sum(model => model.Buffers.Waiting + model.Engine.Waiting);
+
+    private IEnumerable<Measurement<T>> OfModels<T>(Func<string, ModelMetrics, T> value)
+        where T : struct =>
+        Volatile.Read(ref _models).Select(model => new Measurement<T>(value(model.Key, model.Value), model.Value.Tags));
+
+    private IEnumerable<Measurement<long>> OfBlocks(Func<BlockMetrics, long> value) =>
+        Volatile.Read(ref _models).Values.SelectMany(model => model.Blocks).Select(block => new Measurement<long>(value(block), block.Tags));
+}

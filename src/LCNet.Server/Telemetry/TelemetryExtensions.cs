@@ -1,0 +1,78 @@
+using LCNet.Runtime;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace LCNet.Server;
+
+/// <summary>Adds metrics and traces, and their ways out: <c>/metrics</c> for Prometheus, and OTLP where an endpoint is configured.</summary>
+internal static class TelemetryExtensions
+{
+    /// <summary>Path of the metrics, in Prometheus's format.</summary>
+    public const string MetricsPath = "/metrics";
+
+    private const string ServiceName = "lcnet";
+
+    /// <summary>Adds what measures, and what exports.</summary>
+    public static IServiceCollection AddServerTelemetry(this IServiceCollection services, TelemetryOptions options)
+    {
+        services.AddMetrics();
+        services.AddSingleton(options);
+        services.AddSingleton<ServerMetrics>();
+        if (!options.IsEnabled)
+        {
+            return services;
+        }
+
+        OpenTelemetryBuilder telemetry = services
+            .AddOpenTelemetry()
+            .ConfigureResource(DescribeService)
+            .WithMetrics(metrics => AddMetrics(metrics, options.Metrics));
+        if (options.Traces is not null)
+        {
+            telemetry.WithTracing(tracing => AddTraces(tracing, options.Traces));
+        }
+
+        return services;
+    }
+
+    /// <summary>Maps <c>/metrics</c>, and measures every call from here on.</summary>
+    public static void MapServerTelemetry(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<TelemetryOptions>().IsEnabled)
+        {
+            app.MapPrometheusScrapingEndpoint(MetricsPath).DisableHttpMetrics();
+        }
+
+        app.UseRequestMeasurement();
+    }
+
+    // The variables go last, so that they win.
+    private static void DescribeService(ResourceBuilder resource) => resource
+        .Clear()
+        .AddService(ServiceName, serviceVersion: typeof(TelemetryExtensions).Assembly.GetName().Version?.ToString(3))
+        .AddTelemetrySdk()
+        .AddEnvironmentVariableDetector();
+
+    private static void AddMetrics(MeterProviderBuilder metrics, OtlpTarget? target)
+    {
+        metrics.AddMeter(ServerMetrics.MeterName).AddPrometheusExporter();
+        if (target is not null)
+        {
+            metrics.AddOtlpExporter("metrics", target.Apply);
+        }
+    }
+
+    private static void AddTraces(TracerProviderBuilder tracing, OtlpTarget target) => tracing
+        .AddSource(ImageActivities.SourceName)
+        .AddAspNetCoreInstrumentation(options => options.Filter = IsTraced)
+        .AddOtlpExporter("traces", target.Apply);
+
+    // What a supervisor asks every few seconds is not worth a span.
+    private static bool IsTraced(HttpContext context) =>
+        !context.Request.Path.StartsWithSegments(HealthExtensions.LivenessPath)
+        && !context.Request.Path.StartsWithSegments(HealthExtensions.ReadinessPath)
+        && !context.Request.Path.StartsWithSegments(HealthExtensions.GrpcPath)
+        && !context.Request.Path.StartsWithSegments(MetricsPath);
+}

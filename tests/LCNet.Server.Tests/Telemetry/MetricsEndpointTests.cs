@@ -1,0 +1,67 @@
+using LCNet.V1;
+
+namespace LCNet.Server.Tests;
+
+/// <summary>What a scrape of the real server gives.</summary>
+public sealed class MetricsEndpointTests(ServerFixture fixture)
+{
+    [Fact]
+    public async Task Metrics_KnownLoad_EqualTheReplies()
+    {
+        using RunningServer server = await RunningServer.StartAsync(fixture.SeveralModels, new Dictionary<string, string>());
+        ClassifyResponse[] replies = [.. await server.ClassifyManyAsync(60, ServerFixture.Model), .. await server.ClassifyManyAsync(40, ServerFixture.OtherModel)];
+
+        Exposition metrics = await Eventually.GetAsync(
+            () => Exposition.GetAsync(server.Http), answer => answer.Sum("lcnet_requests_total", ("status", "OK")) == replies.Length);
+
+        foreach (IGrouping<string, ClassifyResponse> model in replies.GroupBy(reply => reply.Model))
+        {
+            (string, string) tag = ("model", model.Key);
+            Assert.Equal(model.Count(), metrics.Sum("lcnet_requests_total", tag, ("status", "OK")));
+            Assert.Equal(model.Sum(reply => reply.Compute.DenseFlops), metrics.Sum("lcnet_flops_dense_total", tag));
+            Assert.Equal(model.Sum(reply => reply.Compute.PlannedFlops), metrics.Sum("lcnet_flops_planned_total", tag));
+            Assert.Equal(model.Sum(reply => reply.Compute.ExecutedFlops), metrics.Sum("lcnet_flops_executed_total", tag));
+            Assert.Equal(model.Sum(reply => reply.Compute.Blocks.Count(block => block.Executed)), metrics.Sum("lcnet_block_executions_total", tag));
+            Assert.Equal(model.Sum(reply => reply.Compute.Blocks.Count(block => !block.Executed)), metrics.Sum("lcnet_block_skips_total", tag));
+            Assert.Equal(model.Count(), metrics.Sum("lcnet_planned_share_count", tag));
+        }
+
+        Assert.Equal(3, metrics.Sum("lcnet_models_loaded"));
+        Assert.Equal(0, metrics.Sum("lcnet_in_flight"));
+    }
+
+    [Fact]
+    public async Task Metrics_AfterOneRequest_AreThoseOfThePageAndNoOthers()
+    {
+        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, new Dictionary<string, string>());
+        await server.ClassifyManyAsync(1, ServerFixture.Model);
+        Exposition metrics = await Eventually.GetAsync(() => Exposition.GetAsync(server.Http), answer => answer.Sum("lcnet_requests_total", ("status", "OK")) == 1);
+
+        Assert.Equal(TelemetryPage.Metrics.OrderBy(row => row.Key), metrics.Types.Where(type => type.Key != "target_info").OrderBy(type => type.Key));
+    }
+
+    [Fact]
+    public async Task Metrics_BeforeTheFirstRequest_ShowCountersAtZero()
+    {
+        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, new Dictionary<string, string>());
+
+        Exposition metrics = await Exposition.GetAsync(server.Http);
+
+        Sample[] counters = [.. metrics.Samples.Where(sample => metrics.Types.GetValueOrDefault(sample.Name) == "counter")];
+        Assert.Contains(counters, sample => sample.Name == "lcnet_requests_total" && sample.Labels["status"] == "RESOURCE_EXHAUSTED");
+        Assert.Contains(counters, sample => sample.Name == "lcnet_flops_executed_total");
+        Assert.Contains(counters, sample => sample.Name == "lcnet_block_skips_total");
+        Assert.All(counters, sample => Assert.Equal(0, sample.Value));
+    }
+
+    [Fact]
+    public async Task Metrics_TelemetryDisabled_AreGoneAndTheServerWorks()
+    {
+        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, new Dictionary<string, string> { ["OTEL_SDK_DISABLED"] = "true" });
+
+        await server.ClassifyAsync(TestImages.Png(1));
+        using HttpResponseMessage response = await server.Http.GetAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
+
+        Assert.Equal(System.Net.HttpStatusCode.NotFound, response.StatusCode);
+    }
+}
