@@ -38,7 +38,7 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>What runs its segments.</summary>
     public ExecutorKind Executor => _executor is SimdExecutor ? ExecutorKind.Simd : ExecutorKind.OnnxRuntime;
 
-    /// <summary>Images that wait for a worker now, 0 to <see cref="EngineOptions.MaxQueue"/>.</summary>
+    /// <summary>Images that wait for a worker now, for a moment also one that is being refused.</summary>
     public int Waiting => _workers.Waiting;
 
     /// <summary>Loads a bundle and runs every segment once, so that the first request finds it warm.</summary>

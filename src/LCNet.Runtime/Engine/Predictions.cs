@@ -15,12 +15,20 @@ public static class Predictions
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, logits.Length);
         float[] probabilities = new float[logits.Length];
-
-        // SoftMax takes exponentials of what it is given: shifted to at most 0, none overflows.
-        TensorPrimitives.Subtract(logits, TensorPrimitives.Max(logits), probabilities);
-        TensorPrimitives.SoftMax(probabilities, probabilities);
+        Softmax(logits, probabilities);
         int[] order = [.. Enumerable.Range(0, logits.Length)];
         Array.Sort(order, (a, b) => probabilities[a] != probabilities[b] ? probabilities[b].CompareTo(probabilities[a]) : a.CompareTo(b));
         return [.. order.Take(count).Select(index => (index, probabilities[index]))];
+    }
+
+    /// <summary>Softmax.</summary>
+    /// <param name="logits">One value a label, at least one.</param>
+    /// <param name="probabilities">Takes as many values, which add up to 1.</param>
+    /// <exception cref="ArgumentException">The destination is too short, or there is no logit.</exception>
+    public static void Softmax(ReadOnlySpan<float> logits, Span<float> probabilities)
+    {
+        // SoftMax takes exponentials of what it is given: shifted to at most 0, none overflows.
+        TensorPrimitives.Subtract(logits, TensorPrimitives.Max(logits), probabilities);
+        TensorPrimitives.SoftMax(probabilities, probabilities);
     }
 }

@@ -25,13 +25,15 @@ public sealed class ResourcePool<T>
         }
     }
 
-    /// <summary>Callers that wait now, 0 to the limit.</summary>
-    public int Waiting => Math.Min(Volatile.Read(ref _waiting), _maxWaiting);
+    /// <summary>Callers that wait now, for a moment also one that is being refused.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Takes one, once it is free.</summary>
+    /// <param name="admitted">Whether to wait however many wait already: for the rest of a piece of work that has begun.</param>
+    /// <param name="cancellation">Gives up waiting.</param>
     /// <exception cref="QueueFullException">As many callers wait already as may.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before one was free.</exception>
-    public async ValueTask<T> RentAsync(CancellationToken cancellation)
+    public async ValueTask<T> RentAsync(bool admitted, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         if (_free.Reader.TryRead(out T? item))
@@ -41,7 +43,7 @@ public sealed class ResourcePool<T>
 
         try
         {
-            if (Interlocked.Increment(ref _waiting) > _maxWaiting)
+            if (Interlocked.Increment(ref _waiting) > _maxWaiting && !admitted)
             {
                 throw new QueueFullException(_maxWaiting);
             }
@@ -53,6 +55,11 @@ public sealed class ResourcePool<T>
             Interlocked.Decrement(ref _waiting);
         }
     }
+
+    /// <summary>Takes one, once it is free.</summary>
+    /// <exception cref="QueueFullException">As many callers wait already as may.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled before one was free.</exception>
+    public ValueTask<T> RentAsync(CancellationToken cancellation) => RentAsync(admitted: false, cancellation);
 
     /// <summary>Gives one back.</summary>
     public void Return(T item) => _free.Writer.TryWrite(item);
