@@ -8,6 +8,12 @@ public static class ImageActivities
     /// <summary>Name of the source, which is that of the server's meter too.</summary>
     public const string SourceName = "LCNet.Serving";
 
+    /// <summary>One of the requests of a stream.</summary>
+    public const string Request = "request";
+
+    /// <summary>One of the images of a batch.</summary>
+    public const string Image = "image";
+
     /// <summary>Waiting for something that one image at a time may use.</summary>
     public const string Queue = "queue";
 

@@ -69,12 +69,12 @@ internal static class CallFailures
         // What protobuf and decompression throw.
         if (!context.Items.ContainsKey(Entered) && exception is IOException or InvalidDataException)
         {
-            Set(headers, StatusCode.InvalidArgument, $"the request is not a message that {context.Request.Path} reads");
+            Set(headers, StatusCode.InvalidArgument, Refusals.NotAMessage(context.Request.Path));
             return;
         }
 
         Log.CallFailed(logger, context.Request.Path, exception);
-        Set(headers, StatusCode.Internal, "the server failed; its log says why");
+        Set(headers, StatusCode.Internal, Refusals.ServerFault);
     }
 
     private static void CorrectUnread(IHeaderDictionary headers, int limit)
@@ -86,7 +86,7 @@ internal static class CallFailures
         }
         else if (headers[StatusHeader] == ResourceExhausted)
         {
-            Set(headers, StatusCode.InvalidArgument, $"the request has more than {limit} bytes, the limit of a message");
+            Set(headers, StatusCode.InvalidArgument, Refusals.MessageTooLarge(limit));
         }
     }
 

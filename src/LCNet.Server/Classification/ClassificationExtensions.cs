@@ -1,13 +1,16 @@
 namespace LCNet.Server;
 
-/// <summary>Adds the service <c>lcnet.v1.Classifier</c> and server reflection.</summary>
+/// <summary>Adds the services <c>lcnet.v1.Classifier</c> and <c>inference.GRPCInferenceService</c>, and server reflection.</summary>
 internal static class ClassificationExtensions
 {
-    /// <summary>Adds what the service needs.</summary>
+    /// <summary>Adds what the services need.</summary>
     public static IServiceCollection AddClassification(this IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton<ImageReader>();
+        services.AddSingleton<ImageClassifier>();
+        services.AddSingleton<ClassifyStreams>();
         services.AddSingleton<ClassifierService>();
+        services.AddSingleton<OpenInferenceService>();
         services.AddSingleton<RefusalInterceptor>();
         services.AddGrpc(grpc =>
         {
@@ -18,11 +21,12 @@ internal static class ClassificationExtensions
         return services;
     }
 
-    /// <summary>Maps the service and server reflection.</summary>
+    /// <summary>Maps the services and server reflection.</summary>
     public static void MapClassification(this WebApplication app)
     {
         app.UseCallFailures();
         app.MapGrpcService<ClassifierService>();
+        app.MapGrpcService<OpenInferenceService>();
         app.MapGrpcReflectionService();
     }
 }

@@ -1,57 +1,35 @@
-using System.Diagnostics;
 using Grpc.Core;
-using LCNet.Runtime;
 using LCNet.V1;
 
 namespace LCNet.Server;
 
 /// <summary>The service <c>lcnet.v1.Classifier</c>. Thread-safe.</summary>
-internal sealed class ClassifierService(Serving serving, ImageReader images, ServerOptions options, ServerMetrics metrics) : Classifier.ClassifierBase
+internal sealed class ClassifierService(Serving serving, ImageClassifier classifier, ClassifyStreams streams, ServerOptions options)
+    : Classifier.ClassifierBase
 {
     [Measured]
-    public override async Task<ClassifyResponse> Classify(ClassifyRequest request, ServerCallContext context)
-    {
-        ServedModel model = serving.Models.Find(request.Model, request.Version);
-        ModelMetrics measured = RequestMeasurement.Begin(context, metrics.Of(model));
-        ClassifySettings settings = ClassifyRules.Check(request, model, options.DefaultEffort);
-        long queued = Stopwatch.GetTimestamp();
-        ClassifyBuffers buffers;
-        using (ImageActivities.StartQueue("buffer"))
-        {
-            buffers = await model.Buffers.RentAsync(context.CancellationToken).ConfigureAwait(false);
-        }
+    public override Task<ClassifyResponse> Classify(ClassifyRequest request, ServerCallContext context) =>
+        AnswerAsync(request, RequestMeasurement.Of(context), context.CancellationToken);
 
-        TimeSpan waited = Stopwatch.GetElapsedTime(queued);
-        try
-        {
-            if (request.InputCase == ClassifyRequest.InputOneofCase.Tensor)
-            {
-                request.Tensor.Values.CopyTo(buffers.Input, 0);
-            }
-            else
-            {
-                using Activity? activity = ImageActivities.Source.StartActivity(ImageActivities.Decode);
-                long began = Stopwatch.GetTimestamp();
-                await images.ReadAsync(request.EncodedImage.Memory, model.Input, buffers, context.CancellationToken).ConfigureAwait(false);
-                measured.Decode(Stopwatch.GetElapsedTime(began));
-            }
-
-            await model.Engine.RunAsync(buffers.Input, settings.Effort, settings.Cap, buffers.Result, context.CancellationToken).ConfigureAwait(false);
-            ClassifyRules.CheckOutput(request, buffers.Result.Logits);
-            ClassifyResponse reply = ClassifyReply.From(request.Id, model, settings.TopK, waited, buffers.Result);
-            measured.Answer(reply.Compute);
-            RequestSpan.Describe(reply);
-            return reply;
-        }
-        finally
-        {
-            model.Buffers.Return(buffers);
-        }
-    }
+    public override Task ClassifyStream(
+        IAsyncStreamReader<ClassifyRequest> requestStream, IServerStreamWriter<ClassifyStreamResponse> responseStream, ServerCallContext context) =>
+        streams.RunAsync(requestStream, responseStream, (request, measured) => AnswerAsync(request, measured, context.CancellationToken), context);
 
     public override Task<ListModelsResponse> ListModels(ListModelsRequest request, ServerCallContext context) =>
         Task.FromResult(new ListModelsResponse { Models = { serving.Models.All.Select(model => model.Description) } });
 
     public override Task<Model> GetModel(GetModelRequest request, ServerCallContext context) =>
         Task.FromResult(serving.Models.Find(request.Model, request.Version).Description);
+
+    private async Task<ClassifyResponse> AnswerAsync(ClassifyRequest request, MeasuredRequest measured, CancellationToken cancellation)
+    {
+        ServedModel model = serving.Models.Find(request.Model, request.Version);
+        measured.Begin(model);
+        ClassifySettings settings = ClassifyRules.Check(request, model, options.DefaultEffort);
+        var job = new ImageJob(model, ClassifyRules.Input(request), settings.Dial, Admitted: false);
+        ClassifyResponse reply = await classifier.RunAsync(
+            job, (result, waited) => ClassifyReply.From(request.Id, model, settings.TopK, waited, result), cancellation).ConfigureAwait(false);
+        measured.Answer(reply);
+        return reply;
+    }
 }

@@ -27,59 +27,34 @@ internal static class ClassifyRules
             problems.Add($"top_k: {topK} is outside 1 to {model.Labels.Count}, the number of labels");
         }
 
-        CheckDial(request, model.Engine.Bundle.Flops.Minimum, problems);
-        if (problems.Count > 0)
-        {
-            throw Refusals.InvalidArgument(string.Join("; ", problems));
-        }
-
-        return request.HasMaxFlops
-            ? new ClassifySettings(model.Engine.Efforts.EffortFor(request.MaxFlops), request.MaxFlops, topK)
-            : new ClassifySettings(request.HasEffort ? request.Effort : defaultEffort, Planner.NoCap, topK);
+        double? effort = request.HasEffort ? request.Effort : null;
+        long? maxFlops = request.HasMaxFlops ? request.MaxFlops : null;
+        Dial dial = DialRules.Check(effort, maxFlops, model, defaultEffort, prefix: string.Empty, problems);
+        return problems.Count == 0 ? new ClassifySettings(dial, topK) : throw Refusals.InvalidArgument(string.Join("; ", problems));
     }
 
-    /// <summary>Checks what the network made of a request.</summary>
-    /// <exception cref="RpcException">INVALID_ARGUMENT: the tensor's values are so large that the network overflows.</exception>
-    /// <exception cref="ArithmeticException">It does so on an image, whose values are bounded: the model is at fault.</exception>
-    public static void CheckOutput(ClassifyRequest request, ReadOnlySpan<float> logits)
-    {
-        foreach (float logit in logits)
-        {
-            if (!float.IsFinite(logit))
-            {
-                throw request.InputCase == ClassifyRequest.InputOneofCase.Tensor
-                    ? Refusals.InvalidArgument($"tensor.values: are so large that the network's output is beyond float32, {float.MaxValue}")
-                    : new ArithmeticException($"A logit is {logit}.");
-            }
-        }
-    }
+    /// <summary>The image of a checked request.</summary>
+    public static ImageInput Input(ClassifyRequest request) => request.InputCase == ClassifyRequest.InputOneofCase.Tensor
+        ? ImageInput.Tensor("tensor.values", input => request.Tensor.Values.CopyTo(input, 0))
+        : ImageInput.File("encoded_image", request.EncodedImage.Memory);
 
-    private static void CheckId(string id, List<string> problems)
+    /// <summary>An id, cut to the length that one may have.</summary>
+    public static string ShortId(string id) =>
+        IsTooLong(id) ? string.Concat(id.EnumerateRunes().Take(MaxIdLength).Select(rune => rune.ToString())) : id;
+
+    /// <summary>Checks the id of a request.</summary>
+    /// <param name="id">As given.</param>
+    /// <param name="problems">Takes a line where it is too long.</param>
+    public static void CheckId(string id, List<string> problems)
     {
-        // A character outside the basic plane takes two chars.
-        if (id.Length > MaxIdLength && id.EnumerateRunes().Count() > MaxIdLength)
+        if (IsTooLong(id))
         {
             problems.Add($"id: has more than {MaxIdLength} characters");
         }
     }
 
-    private static void CheckDial(ClassifyRequest request, long minimum, List<string> problems)
-    {
-        if (request.HasEffort && request.HasMaxFlops)
-        {
-            problems.Add("effort, max_flops: only one of them may be given");
-        }
-
-        if (request.HasEffort && !(request.Effort > 0 && request.Effort <= 1))
-        {
-            problems.Add($"effort: {request.Effort} is outside (0, 1]");
-        }
-
-        if (request.HasMaxFlops && request.MaxFlops < minimum)
-        {
-            problems.Add($"max_flops: {request.MaxFlops} is below {minimum}, the cost of the model's cheapest path");
-        }
-    }
+    // A character outside the basic plane takes two chars.
+    private static bool IsTooLong(string id) => id.Length > MaxIdLength && id.EnumerateRunes().Count() > MaxIdLength;
 
     private static void CheckInput(ClassifyRequest request, InputSpec input, List<string> problems)
     {

@@ -28,12 +28,14 @@ internal sealed class ModelCatalog : IDisposable
     /// <summary>Finds the model that a request names.</summary>
     /// <param name="model">Its name; empty where there is only one model.</param>
     /// <param name="version">Its version; empty for the highest.</param>
+    /// <param name="modelField">What the request calls the name.</param>
+    /// <param name="versionField">What the request calls the version.</param>
     /// <exception cref="RpcException">NOT_FOUND: there is no such model or version. INVALID_ARGUMENT: no name is given where there are several models.</exception>
-    public ServedModel Find(string model, string version)
+    public ServedModel Find(string model, string version, string modelField = "model", string versionField = "version")
     {
         if (model.Length == 0 && _names > 1)
         {
-            throw Refusals.InvalidArgument($"model: is empty, but {_names} models are served; ListModels names them");
+            throw Refusals.InvalidArgument($"{modelField}: is empty, but {_names} models are served; ListModels names them");
         }
 
         if (_repository.Find(model, version) is { } engine)
@@ -43,8 +45,8 @@ internal sealed class ModelCatalog : IDisposable
 
         bool known = _repository.Find(model, string.Empty) is not null;
         throw Refusals.NotFound(known
-            ? $"version: there is no version {Refusals.Quote(version)} of the model; ListModels names those that are served"
-            : $"model: there is no model {Refusals.Quote(model)}; ListModels names those that are served");
+            ? $"{versionField}: there is no version {Refusals.Quote(version)} of the model; ListModels names those that are served"
+            : $"{modelField}: there is no model {Refusals.Quote(model)}; ListModels names those that are served");
     }
 
     /// <summary>Frees every model. Call it once nothing runs.</summary>

@@ -1,8 +1,5 @@
-using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
-using LCNet.Imaging;
-using LCNet.Runtime;
 
 namespace LCNet.Server;
 
@@ -49,13 +46,9 @@ internal sealed class RefusalInterceptor(TimeProvider time) : Interceptor
 
     private Status? Refusal(Exception exception, ServerCallContext context) => exception switch
     {
-        ImageFormatException => new Status(StatusCode.InvalidArgument, $"encoded_image: {exception.Message}"),
-        QueueFullException => new Status(StatusCode.ResourceExhausted, exception.Message),
-        InvalidProtocolBufferException => new Status(StatusCode.InvalidArgument, $"the request is not a message that {context.Method} reads"),
+        RpcException => null,
         OperationCanceledException when context.CancellationToken.IsCancellationRequested =>
-            time.GetUtcNow().UtcDateTime >= context.Deadline
-                ? new Status(StatusCode.DeadlineExceeded, "the deadline expired before the image ran")
-                : new Status(StatusCode.Cancelled, "the call was cancelled"),
-        _ => null,
+            Refusals.GivenUp(context, time),
+        _ => Refusals.StatusOf(exception, context.Method),
     };
 }

@@ -1,11 +1,19 @@
+using Google.Protobuf;
 using Grpc.Core;
+using LCNet.Runtime;
 
 namespace LCNet.Server;
 
 /// <summary>Makes the errors that callers get.</summary>
 internal static class Refusals
 {
+    /// <summary>What callers are told of a fault of the server's.</summary>
+    public const string ServerFault = "the server failed; its log says why";
+
     private const int QuotedLength = 64;
+
+    /// <summary>The server was told to stop.</summary>
+    public static Status Draining { get; } = new(StatusCode.Unavailable, "the server is draining");
 
     /// <summary>A field is out of range.</summary>
     /// <param name="message">Begins with the field's name and states its limit. Of bounded length: it travels as a header.</param>
@@ -14,6 +22,30 @@ internal static class Refusals
     /// <summary>There is no such thing.</summary>
     /// <param name="message">As for <see cref="InvalidArgument"/>.</param>
     public static RpcException NotFound(string message) => new(new Status(StatusCode.NotFound, message));
+
+    /// <summary>Says that a message cannot be read.</summary>
+    /// <param name="method">Full name of the method that was called.</param>
+    public static string NotAMessage(string method) => $"the request is not a message that {method} reads";
+
+    /// <summary>Says that a message is too large.</summary>
+    /// <param name="limit">Most bytes of a message.</param>
+    public static string MessageTooLarge(int limit) => $"the request has more than {limit} bytes, the limit of a message";
+
+    /// <summary>The status for what a request's handling threw; null where it is not the caller's doing.</summary>
+    /// <param name="exception">That was thrown.</param>
+    /// <param name="method">Full name of the method that was called.</param>
+    public static Status? StatusOf(Exception exception, string method) => exception switch
+    {
+        RpcException refusal => refusal.Status,
+        QueueFullException => new Status(StatusCode.ResourceExhausted, exception.Message),
+        InvalidProtocolBufferException => new Status(StatusCode.InvalidArgument, NotAMessage(method)),
+        _ => null,
+    };
+
+    /// <summary>The status of a call that was cancelled, by its caller or by its deadline.</summary>
+    public static Status GivenUp(ServerCallContext context, TimeProvider time) => time.GetUtcNow().UtcDateTime >= context.Deadline
+        ? new Status(StatusCode.DeadlineExceeded, "the deadline expired before the image ran")
+        : new Status(StatusCode.Cancelled, "the call was cancelled");
 
     /// <summary>A caller's text in quotation marks, cut short where it is long.</summary>
     public static string Quote(string text) => text.Length <= QuotedLength ? $"'{text}'" : $"'{text.AsSpan(0, QuotedLength)}…'";

@@ -1,10 +1,11 @@
+using Inference;
 using LCNet.V1;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace LCNet.Server;
 
-/// <summary>Health over gRPC (grpc.health.v1, for the server as a whole and for the classifier) and over HTTP.</summary>
+/// <summary>Health over gRPC (grpc.health.v1, for the server as a whole and for each of its services) and over HTTP.</summary>
 internal static class HealthExtensions
 {
     /// <summary>Path that answers while the process does.</summary>
@@ -20,7 +21,11 @@ internal static class HealthExtensions
     public static IServiceCollection AddServerHealth(this IServiceCollection services)
     {
         services
-            .AddGrpcHealthChecks(options => options.Services.Map(Classifier.Descriptor.FullName, _ => true))
+            .AddGrpcHealthChecks(options =>
+            {
+                options.Services.Map(Classifier.Descriptor.FullName, _ => true);
+                options.Services.Map(GRPCInferenceService.Descriptor.FullName, _ => true);
+            })
             .AddCheck<ReadinessCheck>("models");
 
         // How soon those who watch learn of a change.

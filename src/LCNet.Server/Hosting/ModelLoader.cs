@@ -12,7 +12,8 @@ internal sealed class ModelLoader(
 {
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        var engine = new EngineOptions { Device = options.Device, Executor = options.Executor, Workers = options.Workers, MaxQueue = options.MaxQueue };
+        // An image is admitted where it gets its buffers; what has them is not refused by the engine any more.
+        var engine = new EngineOptions { Device = options.Device, Executor = options.Executor, Workers = options.Workers, MaxQueue = options.MaxUnderWay };
         var models = new ModelCatalog(ModelRepository.Load(Path.GetFullPath(options.Models), engine), options);
         metrics.Begin(models);
         serving.Begin(models);

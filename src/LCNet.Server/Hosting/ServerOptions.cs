@@ -61,6 +61,18 @@ public sealed record ServerOptions
     /// </summary>
     public int? MaxRequestBytes { get; init; }
 
+    /// <summary>
+    /// Images of one call of the Open Inference Protocol, 1 to 4096 (default 64); more are refused with <c>INVALID_ARGUMENT</c>. All of them
+    /// are part of one request and so of its limit, <see cref="MaxRequestBytes"/>.
+    /// </summary>
+    public int MaxBatch { get; init; } = 64;
+
+    /// <summary>
+    /// Requests of one <c>ClassifyStream</c> that may be in flight, 1 to 1024 (default 32), but never more than the server has room for: the next
+    /// one is read once a reply is written. Each takes the memory of its request.
+    /// </summary>
+    public int MaxStreamInFlight { get; init; } = 32;
+
     /// <summary>How log lines look. Default: <see cref="LogFormat.Auto"/>.</summary>
     public LogFormat LogFormat { get; init; }
 
@@ -69,6 +81,9 @@ public sealed record ServerOptions
 
     // Those that run, and those that are decoded meanwhile.
     internal int MaxUnderWay => (Workers > 0 ? Workers : Environment.ProcessorCount) + Environment.ProcessorCount;
+
+    // Alone on a server, a stream finds room for every request that it reads.
+    internal int StreamInFlight => (int)Math.Min(MaxStreamInFlight, (long)MaxUnderWay + MaxQueue);
 
     internal int RequestLimit => MaxRequestBytes ?? MaxImageBytes + (64 * 1024);
 

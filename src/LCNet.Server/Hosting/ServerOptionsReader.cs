@@ -9,6 +9,8 @@ internal static class ServerOptionsReader
     private const int MaxPort = 65535;
     private const int MaxWorkers = 1024;
     private const int MaxQueue = 1_000_000;
+    private const int MaxBatch = 4096;
+    private const int MaxStreamInFlight = 1024;
     private const int MaxBytes = 1 << 30;
     private const long MaxPixels = 1 << 28;
 
@@ -34,6 +36,8 @@ internal static class ServerOptionsReader
             MaxRequestBytes = values.Has(nameof(ServerOptions.MaxRequestBytes))
                 ? values.Number(nameof(ServerOptions.MaxRequestBytes), MaxBytes, 1, int.MaxValue)
                 : null,
+            MaxBatch = values.Number(nameof(ServerOptions.MaxBatch), defaults.MaxBatch, 1, MaxBatch),
+            MaxStreamInFlight = values.Number(nameof(ServerOptions.MaxStreamInFlight), defaults.MaxStreamInFlight, 1, MaxStreamInFlight),
             LogFormat = values.Choice(nameof(ServerOptions.LogFormat), defaults.LogFormat),
             LogLevel = values.Choice(nameof(ServerOptions.LogLevel), defaults.LogLevel),
         };

@@ -18,7 +18,7 @@ internal sealed class Serving(IHostApplicationLifetime lifetime) : IDisposable
         {
             if (lifetime.ApplicationStopping.IsCancellationRequested)
             {
-                throw new RpcException(new Status(StatusCode.Unavailable, "the server is draining"));
+                throw new RpcException(Refusals.Draining);
             }
 
             return Volatile.Read(ref _models) ?? throw new RpcException(new Status(StatusCode.Unavailable, "the models are being loaded"));

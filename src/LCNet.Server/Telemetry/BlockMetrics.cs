@@ -1,5 +1,4 @@
 using System.Globalization;
-using LCNet.V1;
 
 namespace LCNet.Server;
 
@@ -27,9 +26,10 @@ internal sealed class BlockMetrics(KeyValuePair<string, object?> model, int bloc
     public long Channels => Volatile.Read(ref _channels);
 
     /// <summary>Adds what one image made of the block.</summary>
-    public void Add(BlockCompute compute)
+    /// <param name="channels">That it ran with; 0 where it was skipped.</param>
+    public void Add(long channels)
     {
-        Interlocked.Increment(ref (compute.Executed ? ref _executions : ref _skips));
-        Interlocked.Add(ref _channels, compute.ChannelsRetained);
+        Interlocked.Increment(ref (channels > 0 ? ref _executions : ref _skips));
+        Interlocked.Add(ref _channels, channels);
     }
 }

@@ -68,16 +68,42 @@ internal sealed class ModelMetrics
     /// <param name="compute">What its reply says.</param>
     public void Answer(Compute compute)
     {
-        _instruments.QueueDuration.Record(compute.QueueUs / 1e6, _model);
-        _instruments.ExecuteDuration.Record(compute.ExecuteUs / 1e6, _model);
-        _instruments.BatchSize.Record(compute.BatchSize, _model);
-        _instruments.DenseFlops.Add(compute.DenseFlops, _model);
-        _instruments.PlannedFlops.Add(compute.PlannedFlops, _model);
-        _instruments.ExecutedFlops.Add(compute.ExecutedFlops, _model);
-        _instruments.PlannedShare.Record((double)compute.PlannedFlops / compute.DenseFlops, _model);
+        RecordTimes(compute.QueueUs, compute.ExecuteUs, compute.BatchSize);
+        RecordFlops(compute.DenseFlops, compute.PlannedFlops, compute.ExecutedFlops);
         for (int block = 0; block < compute.Blocks.Count; block++)
         {
-            Blocks[block].Add(compute.Blocks[block]);
+            Blocks[block].Add(compute.Blocks[block].ChannelsRetained);
         }
+    }
+
+    /// <summary>The images of a batch are answered.</summary>
+    /// <param name="rows">What their reply says.</param>
+    public void Answer(InferRows rows)
+    {
+        for (int row = 0; row < rows.Count; row++)
+        {
+            RecordTimes(rows.QueueUs[row], rows.ExecuteUs[row], InferRows.BatchSize);
+            RecordFlops(rows.DenseFlops, rows.PlannedFlops[row], rows.ExecutedFlops[row]);
+            ReadOnlySpan<long> channels = rows.ChannelsOf(row);
+            for (int block = 0; block < channels.Length; block++)
+            {
+                Blocks[block].Add(channels[block]);
+            }
+        }
+    }
+
+    private void RecordTimes(long queueUs, long executeUs, int batchSize)
+    {
+        _instruments.QueueDuration.Record(queueUs / 1e6, _model);
+        _instruments.ExecuteDuration.Record(executeUs / 1e6, _model);
+        _instruments.BatchSize.Record(batchSize, _model);
+    }
+
+    private void RecordFlops(long denseFlops, long plannedFlops, long executedFlops)
+    {
+        _instruments.DenseFlops.Add(denseFlops, _model);
+        _instruments.PlannedFlops.Add(plannedFlops, _model);
+        _instruments.ExecutedFlops.Add(executedFlops, _model);
+        _instruments.PlannedShare.Record((double)plannedFlops / denseFlops, _model);
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
 
@@ -10,7 +9,7 @@ namespace LCNet.Server;
 /// </summary>
 internal static class RequestMeasurement
 {
-    private static readonly object Model = new();
+    private static readonly object Request = new();
 
     /// <summary>Measures every call. Goes before what puts right the status of calls, <see cref="CallFailures.UseCallFailures"/>.</summary>
     public static void UseRequestMeasurement(this WebApplication app)
@@ -25,7 +24,8 @@ internal static class RequestMeasurement
                 return;
             }
 
-            long started = Stopwatch.GetTimestamp();
+            MeasuredRequest? request = endpoint.GetMetadata<MeasuredAttribute>() is null ? null : new MeasuredRequest(metrics);
+            context.Items[Request] = request;
             try
             {
                 await next(context).ConfigureAwait(false);
@@ -33,35 +33,14 @@ internal static class RequestMeasurement
             finally
             {
                 StatusCode status = StatusOf(context);
-                if (endpoint.GetMetadata<MeasuredAttribute>() is not null)
-                {
-                    End(context, metrics, status, Stopwatch.GetElapsedTime(started));
-                }
-
+                request?.End(status);
                 RequestSpan.End(call.Method.FullName, status);
             }
         });
     }
 
-    /// <summary>Says which model a call is for.</summary>
-    /// <returns><paramref name="model"/>.</returns>
-    public static ModelMetrics Begin(ServerCallContext context, ModelMetrics model)
-    {
-        context.UserState[Model] = model;
-        model.Begin();
-        return model;
-    }
-
-    private static void End(HttpContext context, ServerMetrics metrics, StatusCode status, TimeSpan duration)
-    {
-        if (!context.Items.TryGetValue(Model, out object? item) || item is not ModelMetrics model)
-        {
-            model = metrics.Unknown;
-            model.Begin();
-        }
-
-        model.End(status, duration);
-    }
+    /// <summary>The request that a call is, of a method that is marked <see cref="MeasuredAttribute"/>.</summary>
+    public static MeasuredRequest Of(ServerCallContext context) => (MeasuredRequest)context.UserState[Request];
 
     private static StatusCode StatusOf(HttpContext context)
     {

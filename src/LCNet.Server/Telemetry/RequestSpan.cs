@@ -8,6 +8,8 @@ namespace LCNet.Server;
 /// <summary>Puts on a request's span what its reply says. Free of cost while nobody listens.</summary>
 internal static class RequestSpan
 {
+    private const string StatusTag = "rpc.response.status_code";
+
     private static Activity? Current => ImageActivities.Source.HasListeners() && Activity.Current is { IsAllDataRequested: true } activity ? activity : null;
 
     /// <summary>Says what an image cost.</summary>
@@ -26,18 +28,38 @@ internal static class RequestSpan
             .SetTag("lcnet.flops.gates", compute.GateFlops);
     }
 
+    /// <summary>Says what the images of a batch cost together.</summary>
+    public static void Describe(ServedModel model, InferRows rows) => Current?
+        .SetTag("lcnet.model", model.Description.Name)
+        .SetTag("lcnet.version", model.Description.Version)
+        .SetTag("lcnet.images", rows.Count)
+        .SetTag("lcnet.effort", rows.Effort[0])
+        .SetTag("lcnet.device", model.Engine.Device)
+        .SetTag("lcnet.batch.size", InferRows.BatchSize)
+        .SetTag("lcnet.flops.dense", rows.DenseFlops * rows.Count)
+        .SetTag("lcnet.flops.planned", rows.PlannedFlops.Sum())
+        .SetTag("lcnet.flops.executed", rows.ExecutedFlops.Sum())
+        .SetTag("lcnet.flops.gates", rows.GateFlops * rows.Count);
+
     /// <summary>Says which method a call was for and how it ended, in the words of the semantic conventions.</summary>
     /// <param name="method">Its full name, which begins with a slash.</param>
     /// <param name="status">What its caller was told.</param>
     public static void End(string method, StatusCode status)
     {
         // gRPC's own tags have an older form, and a status from before it was put right.
-        Activity? activity = Current?
+        Current?
             .SetTag("grpc.method", null)
             .SetTag("grpc.status_code", null)
             .SetTag("rpc.system.name", "grpc")
-            .SetTag("rpc.method", method[1..])
-            .SetTag("rpc.response.status_code", StatusNames.Of(status));
+            .SetTag("rpc.method", method[1..]);
+        End(status);
+    }
+
+    /// <summary>Says how a request ended.</summary>
+    /// <param name="status">What its caller was told.</param>
+    public static void End(StatusCode status)
+    {
+        Activity? activity = Current?.SetTag(StatusTag, StatusNames.Of(status));
         if (status is StatusCode.Unknown or StatusCode.DeadlineExceeded or StatusCode.Unimplemented or StatusCode.Internal or StatusCode.Unavailable or StatusCode.DataLoss)
         {
             // Those that are no caller's mistake.

@@ -15,6 +15,7 @@ public sealed class HealthTests(ServerFixture fixture)
     [Theory]
     [InlineData("")]
     [InlineData(Service)]
+    [InlineData("inference.GRPCInferenceService")]
     public async Task Check_Started_IsServing(string service) => Assert.Equal(ServingStatus.Serving, await CheckAsync(fixture.One, service));
 
     [Fact]

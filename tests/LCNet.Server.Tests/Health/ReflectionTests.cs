@@ -16,7 +16,7 @@ public sealed class ReflectionTests(ServerFixture fixture)
         Assert.True(await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
 
         IEnumerable<string> services = call.ResponseStream.Current.ListServicesResponse.Service.Select(service => service.Name);
-        Assert.Superset(new HashSet<string> { "lcnet.v1.Classifier", "grpc.health.v1.Health" }, services.ToHashSet());
+        Assert.Superset(new HashSet<string> { "lcnet.v1.Classifier", "inference.GRPCInferenceService", "grpc.health.v1.Health" }, services.ToHashSet());
         Assert.False(await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
     }
 }

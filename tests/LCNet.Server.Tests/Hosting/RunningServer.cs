@@ -29,6 +29,8 @@ internal sealed partial class RunningServer : IDisposable
 
     public Uri HttpAddress { get; }
 
+    public ChannelBase Channel => _channel;
+
     public Classifier.ClassifierClient Client { get; }
 
     public HttpClient Http { get; }

@@ -17,6 +17,8 @@ public sealed class ServerOptionsTests
     [InlineData("MaxImageBytes=0", "LCNet:MaxImageBytes")]
     [InlineData("MaxImagePixels=1000000000000", "1 to 268435456")]
     [InlineData("MaxRequestBytes=100", "LCNet:MaxRequestBytes: 100 is below MaxImageBytes, 8388608")]
+    [InlineData("MaxBatch=0", "LCNet:MaxBatch: '0' is not a whole number from 1 to 4096")]
+    [InlineData("MaxStreamInFlight=1025", "1 to 1024")]
     [InlineData("Device=tpu", "LCNet:Device: device 'tpu' is unknown")]
     [InlineData("BindAddress=here", "LCNet:BindAddress: 'here'")]
     [InlineData("LogFormat=xml", "LCNet:LogFormat: 'xml' is none of Auto, Text, Json")]

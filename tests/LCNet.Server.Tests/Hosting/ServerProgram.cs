@@ -56,6 +56,13 @@ internal sealed class ServerProgram : IDisposable
         kill.WaitForExit();
     }
 
+    /// <summary>Ends it as a crash would.</summary>
+    public void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
     public void Dispose()
     {
         if (!_process.HasExited)

@@ -21,7 +21,8 @@ public sealed class MetricsTests(ServerFixture fixture)
         foreach (string model in new[] { ServerFixture.Model, ServerFixture.OtherModel })
         {
             int encoded = requests.Count(request => request.Model == model && request.InputCase == ClassifyRequest.InputOneofCase.EncodedImage);
-            await AssertEqualAsync(metrics, model, [.. replies.Where(reply => reply.Model == model)], encoded);
+            Compute[] bills = [.. replies.Where(reply => reply.Model == model).Select(reply => reply.Compute)];
+            await MetricCheck.AssertEqualAsync(metrics, model, bills.Length, bills, encoded);
         }
     }
 
@@ -40,9 +41,9 @@ public sealed class MetricsTests(ServerFixture fixture)
         await RawRequest.PostAsync(server, RawRequest.Classify, RawRequest.Frame([0xFF, 0xFF, 0xFF]));
         await RawRequest.PostAsync(server, "/lcnet.v1.Classifier/ListModels", RawRequest.Frame([]));
 
-        Assert.Equal(1, await CountAsync(metrics, "lcnet.requests{model=unknown,status=NOT_FOUND}", 1));
-        Assert.Equal(2, await CountAsync(metrics, $"lcnet.requests{{model={ServerFixture.Model},status=INVALID_ARGUMENT}}", 2));
-        Assert.Equal(1, await CountAsync(metrics, "lcnet.requests{model=unknown,status=INVALID_ARGUMENT}", 1));
+        Assert.Equal(1, await MetricCheck.CountAsync(metrics, "lcnet.requests{model=unknown,status=NOT_FOUND}", 1));
+        Assert.Equal(2, await MetricCheck.CountAsync(metrics, $"lcnet.requests{{model={ServerFixture.Model},status=INVALID_ARGUMENT}}", 2));
+        Assert.Equal(1, await MetricCheck.CountAsync(metrics, "lcnet.requests{model=unknown,status=INVALID_ARGUMENT}", 1));
         Assert.Equal(4, metrics.Series.Where(series => series.StartsWith("lcnet.requests", StringComparison.Ordinal)).Sum(metrics.Sum));
         Assert.DoesNotContain(metrics.Series, series => series.Contains("made-up", StringComparison.Ordinal));
         Assert.Equal(0, metrics.Sum($"lcnet.flops.executed{{model={ServerFixture.Model}}}"));
@@ -56,8 +57,8 @@ public sealed class MetricsTests(ServerFixture fixture)
         Status[] replies = await Task.WhenAll(Enumerable.Range(0, 100).Select(seed => server.StatusOfAsync(TestImages.Png(seed))));
 
         int answered = replies.Count(reply => reply.StatusCode == StatusCode.OK);
-        Assert.Equal(answered, await CountAsync(metrics, $"lcnet.requests{{model={ServerFixture.Model},status=OK}}", answered));
-        Assert.Equal(100 - answered, await CountAsync(metrics, $"lcnet.requests{{model={ServerFixture.Model},status=RESOURCE_EXHAUSTED}}", 100 - answered));
+        Assert.Equal(answered, await MetricCheck.CountAsync(metrics, $"lcnet.requests{{model={ServerFixture.Model},status=OK}}", answered));
+        Assert.Equal(100 - answered, await MetricCheck.CountAsync(metrics, $"lcnet.requests{{model={ServerFixture.Model},status=RESOURCE_EXHAUSTED}}", 100 - answered));
         Assert.Equal(answered * fixture.Bundle.Flops.Dense, metrics.Sum($"lcnet.flops.dense{{model={ServerFixture.Model}}}"));
     }
 
@@ -73,9 +74,9 @@ public sealed class MetricsTests(ServerFixture fixture)
         await Assert.ThrowsAsync<RpcException>(async () => await server.Client.ClassifyAsync(TestImages.Png(1), cancellationToken: impatience.Token));
 
         Assert.Equal("4", status);
-        Assert.Equal(1, await CountAsync(metrics, $"lcnet.requests{{model={ServerFixture.Model},status=DEADLINE_EXCEEDED}}", 1));
-        Assert.Equal(1, await CountAsync(metrics, $"lcnet.requests{{model={ServerFixture.Model},status=CANCELLED}}", 1));
-        Assert.Equal(0, Observed(metrics, $"lcnet.in_flight{{model={ServerFixture.Model}}}"));
+        Assert.Equal(1, await MetricCheck.CountAsync(metrics, $"lcnet.requests{{model={ServerFixture.Model},status=DEADLINE_EXCEEDED}}", 1));
+        Assert.Equal(1, await MetricCheck.CountAsync(metrics, $"lcnet.requests{{model={ServerFixture.Model},status=CANCELLED}}", 1));
+        Assert.Equal(0, MetricCheck.Observed(metrics, $"lcnet.in_flight{{model={ServerFixture.Model}}}"));
     }
 
     [Fact]
@@ -101,51 +102,15 @@ public sealed class MetricsTests(ServerFixture fixture)
 
         Assert.InRange(waiting, 1, 64);
         Assert.InRange(inFlight, 1, 64);
-        await Eventually.GetAsync(() => Task.FromResult(Observed(metrics, $"lcnet.in_flight{tag}")), value => value == 0);
-        Assert.Equal(0, Observed(metrics, $"lcnet.in_flight{tag}"));
-        Assert.Equal(0, Observed(metrics, $"lcnet.queue.depth{tag}"));
-        Assert.Equal(0.6, Observed(metrics, $"lcnet.effort{tag}"));
-        Assert.Equal(1, Observed(metrics, "lcnet.models.loaded"));
+        await Eventually.GetAsync(() => Task.FromResult(MetricCheck.Observed(metrics, $"lcnet.in_flight{tag}")), value => value == 0);
+        Assert.Equal(0, MetricCheck.Observed(metrics, $"lcnet.in_flight{tag}"));
+        Assert.Equal(0, MetricCheck.Observed(metrics, $"lcnet.queue.depth{tag}"));
+        Assert.Equal(0.6, MetricCheck.Observed(metrics, $"lcnet.effort{tag}"));
+        Assert.Equal(1, MetricCheck.Observed(metrics, "lcnet.models.loaded"));
 
         // What a signal does first.
         server.App.Lifetime.StopApplication();
-        Assert.Equal(0, Observed(metrics, "lcnet.models.loaded"));
-    }
-
-    private static double Observed(MetricCapture metrics, string series)
-    {
-        metrics.Observe();
-        return metrics.Sum(series);
-    }
-
-    // A request is counted once its reply is on its way, so the caller may be first.
-    private static Task<double> CountAsync(MetricCapture metrics, string series, double expected) =>
-        Eventually.GetAsync(() => Task.FromResult(metrics.Sum(series)), value => value >= expected);
-
-    private static async Task AssertEqualAsync(MetricCapture metrics, string model, ClassifyResponse[] replies, int encoded)
-    {
-        string tag = $"{{model={model}}}";
-        string answered = $"{{model={model},status=OK}}";
-        Compute[] bills = [.. replies.Select(reply => reply.Compute)];
-        Assert.Equal(replies.Length, await CountAsync(metrics, $"lcnet.requests{answered}", replies.Length));
-        Assert.Equal(replies.Length, metrics.Count($"lcnet.request.duration{answered}"));
-        Assert.Equal(bills.Sum(bill => bill.DenseFlops), metrics.Sum($"lcnet.flops.dense{tag}"));
-        Assert.Equal(bills.Sum(bill => bill.PlannedFlops), metrics.Sum($"lcnet.flops.planned{tag}"));
-        Assert.Equal(bills.Sum(bill => bill.ExecutedFlops), metrics.Sum($"lcnet.flops.executed{tag}"));
-        Assert.Equal(bills.Sum(bill => bill.QueueUs) / 1e6, metrics.Sum($"lcnet.queue.duration{tag}"), 1e-9);
-        Assert.Equal(bills.Sum(bill => bill.ExecuteUs) / 1e6, metrics.Sum($"lcnet.execute.duration{tag}"), 1e-9);
-        Assert.Equal(bills.Sum(bill => bill.BatchSize), metrics.Sum($"lcnet.batch.size{tag}"));
-        Assert.Equal(bills.Sum(bill => (double)bill.PlannedFlops / bill.DenseFlops), metrics.Sum($"lcnet.planned.share{tag}"), 1e-9);
-        Assert.Equal(replies.Length, metrics.Count($"lcnet.planned.share{tag}"));
-        Assert.Equal(encoded, metrics.Count($"lcnet.decode.duration{tag}"));
-        metrics.Observe();
-        for (int block = 0; block < bills[0].Blocks.Count; block++)
-        {
-            string both = $"{{block={block},model={model}}}";
-            Assert.Equal(bills.Count(bill => bill.Blocks[block].Executed), metrics.Sum($"lcnet.block.executions{both}"));
-            Assert.Equal(bills.Count(bill => !bill.Blocks[block].Executed), metrics.Sum($"lcnet.block.skips{both}"));
-            Assert.Equal(bills.Sum(bill => bill.Blocks[block].ChannelsRetained), metrics.Sum($"lcnet.block.channels{both}"));
-        }
+        Assert.Equal(0, MetricCheck.Observed(metrics, "lcnet.models.loaded"));
     }
 
     private ClassifyRequest Request(int i)

@@ -16,6 +16,9 @@ namespace LCNet.Server.Tests;
 /// <summary>Takes spans and metrics as an OpenTelemetry collector does, over gRPC and over HTTP.</summary>
 internal sealed class OtlpReceiver : IAsyncDisposable
 {
+    /// <summary>Kind of a span that answers a call.</summary>
+    public const int Server = 2;
+
     private const int FramePrefix = 5;
     private readonly WebApplication _app;
     private readonly ConcurrentQueue<Span> _spans = new();
@@ -63,6 +66,20 @@ internal sealed class OtlpReceiver : IAsyncDisposable
             Value.ValueOneofCase.Flag => attribute.Value.Flag,
             _ => attribute.Value.Text,
         }));
+
+    /// <summary>An attribute of some spans, added up.</summary>
+    public static long Sum(IEnumerable<Span> spans, string attribute) => spans.Sum(span => (long)Read(span.Attributes)[attribute]);
+
+    public static string Hex(ByteString id) => Convert.ToHexStringLower(id.Span);
+
+    /// <summary>Environment of a server that sends its spans soon.</summary>
+    public static Dictionary<string, string> Variables(params (string Name, string Value)[] variables) =>
+        new(variables.Select(variable => KeyValuePair.Create(variable.Name, variable.Value))) { ["OTEL_BSP_SCHEDULE_DELAY"] = "100" };
+
+    /// <summary>The spans of a trace, once that of the whole call is there: it ends last.</summary>
+    public Task<Span[]> SpansAsync(string trace) => Eventually.GetAsync(
+        () => Task.FromResult(Spans.Where(span => Hex(span.TraceId) == trace).ToArray()),
+        spans => spans.Any(span => span.Kind == Server));
 
     /// <summary>A metric of the last export; null where it has none of that name.</summary>
     public Metric? Metric(string name) => _metrics.Resources.SelectMany(resource => resource.Scopes)

@@ -10,7 +10,6 @@ namespace LCNet.Server.Tests;
 /// <summary>The server's telemetry as a collector gets it.</summary>
 public sealed class OtlpTests(ServerFixture fixture)
 {
-    private const int Server = 2;
     private const int Error = 2;
     private int GateSpans => fixture.Bundle.Manifest.Spans.Count;
 
@@ -20,7 +19,7 @@ public sealed class OtlpTests(ServerFixture fixture)
     public async Task Export_CallOfAClient_GivesSpansUnderTheCallersAndTrueFlops(string protocol)
     {
         await using OtlpReceiver receiver = await OtlpReceiver.StartAsync();
-        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, Variables(
+        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, OtlpReceiver.Variables(
             ("OTEL_EXPORTER_OTLP_ENDPOINT", protocol == "grpc" ? receiver.Grpc : receiver.Http), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), ("OTEL_SERVICE_NAME", "tested")));
         using var caller = new CallerTrace();
         ClassifyResponse reply;
@@ -31,9 +30,9 @@ public sealed class OtlpTests(ServerFixture fixture)
             reply = await server.ClassifyAsync(TestImages.Png(1));
         }
 
-        Span[] spans = await SpansAsync(receiver, trace);
-        Span parent = Assert.Single(spans, span => span.Kind == Server);
-        Activity[] ancestry = [.. caller.Ancestry(Hex(parent.ParentSpanId))];
+        Span[] spans = await receiver.SpansAsync(trace);
+        Span parent = Assert.Single(spans, span => span.Kind == OtlpReceiver.Server);
+        Activity[] ancestry = [.. caller.Ancestry(OtlpReceiver.Hex(parent.ParentSpanId))];
         Assert.Equal("backend", ancestry[^1].OperationName);
         Assert.True(ancestry.Length > 1, "The span of the client's request is missing.");
         Span[] children = [.. spans.Where(span => span != parent).OrderBy(span => span.StartNanoseconds)];
@@ -55,7 +54,7 @@ public sealed class OtlpTests(ServerFixture fixture)
         await using OtlpReceiver receiver = await OtlpReceiver.StartAsync();
         using RunningServer server = await RunningServer.StartAsync(
             fixture.OneModel,
-            Variables((endpoint, receiver.Grpc), ("OTEL_TRACES_EXPORTER", traces), ("OTEL_METRIC_EXPORT_INTERVAL", "200")));
+            OtlpReceiver.Variables((endpoint, receiver.Grpc), ("OTEL_TRACES_EXPORTER", traces), ("OTEL_METRIC_EXPORT_INTERVAL", "200")));
         ClassifyResponse[] replies = await server.ClassifyManyAsync(50, ServerFixture.Model);
 
         await Eventually.GetAsync(() => Task.FromResult(Sum(receiver, "lcnet.requests")), sum => sum == replies.Length);
@@ -79,13 +78,13 @@ public sealed class OtlpTests(ServerFixture fixture)
         const string Unsampled = "11111111111111111111111111111111";
         const string Sampled = "22222222222222222222222222222222";
         await using OtlpReceiver receiver = await OtlpReceiver.StartAsync();
-        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, Variables(("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", receiver.Grpc)));
+        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, OtlpReceiver.Variables(("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", receiver.Grpc)));
         await server.ClassifyAsync(TestImages.Png(1), new Metadata { { "traceparent", $"00-{Unsampled}-1111111111111111-00" } });
         await server.ClassifyAsync(TestImages.Png(1), new Metadata { { "traceparent", $"00-{Sampled}-2222222222222222-01" } });
 
-        Span[] spans = await SpansAsync(receiver, Sampled);
-        Assert.Equal("2222222222222222", Hex(Assert.Single(spans, span => span.Kind == Server).ParentSpanId));
-        Assert.DoesNotContain(receiver.Spans, span => Hex(span.TraceId) == Unsampled);
+        Span[] spans = await receiver.SpansAsync(Sampled);
+        Assert.Equal("2222222222222222", OtlpReceiver.Hex(Assert.Single(spans, span => span.Kind == OtlpReceiver.Server).ParentSpanId));
+        Assert.DoesNotContain(receiver.Spans, span => OtlpReceiver.Hex(span.TraceId) == Unsampled);
     }
 
     [Fact]
@@ -94,7 +93,7 @@ public sealed class OtlpTests(ServerFixture fixture)
         const string Mistake = "33333333333333333333333333333333";
         const string Expired = "44444444444444444444444444444444";
         await using OtlpReceiver receiver = await OtlpReceiver.StartAsync();
-        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, Variables(("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", receiver.Grpc)));
+        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, OtlpReceiver.Variables(("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", receiver.Grpc)));
         ClassifyRequest wrong = TestImages.Png(1);
         wrong.TopK = 99;
         await Assert.ThrowsAsync<RpcException>(() => server.ClassifyAsync(wrong, new Metadata { { "traceparent", $"00-{Mistake}-1111111111111111-01" } }));
@@ -104,10 +103,10 @@ public sealed class OtlpTests(ServerFixture fixture)
         await Record.ExceptionAsync(() => RawRequest.PostAsync(
             server.GrpcAddress, RawRequest.Classify, RawRequest.Frame(slow.ToByteArray()), ("traceparent", $"00-{Expired}-1111111111111111-01"), ("grpc-timeout", "1m")));
 
-        Span mistake = Assert.Single(await SpansAsync(receiver, Mistake), span => span.Kind == Server);
+        Span mistake = Assert.Single(await receiver.SpansAsync(Mistake), span => span.Kind == OtlpReceiver.Server);
         Assert.Equal("INVALID_ARGUMENT", OtlpReceiver.Read(mistake.Attributes)["rpc.response.status_code"]);
         Assert.NotEqual(Error, mistake.Status?.Code ?? 0);
-        Span expired = Assert.Single(await SpansAsync(receiver, Expired), span => span.Kind == Server);
+        Span expired = Assert.Single(await receiver.SpansAsync(Expired), span => span.Kind == OtlpReceiver.Server);
         Assert.Equal("DEADLINE_EXCEEDED", OtlpReceiver.Read(expired.Attributes)["rpc.response.status_code"]);
         Assert.Equal(Error, expired.Status?.Code ?? 0);
     }
@@ -122,23 +121,11 @@ public sealed class OtlpTests(ServerFixture fixture)
         Assert.Equal(compute.DenseFlops, attributes["lcnet.flops.dense"]);
         Assert.Equal(compute.PlannedFlops, attributes["lcnet.flops.planned"]);
         Assert.Equal(compute.ExecutedFlops, attributes["lcnet.flops.executed"]);
-        Assert.Equal(compute.GateFlops, Sum(children.Where(span => span.Name == "gate"), "lcnet.flops"));
-        Assert.Equal(compute.ExecutedFlops, Sum(children.Where(span => span.Name is "stem" or "gate" or "blocks" or "head"), "lcnet.flops"));
-        Assert.Equal(compute.Blocks.Count(block => block.Executed), Sum(children.Where(span => span.Name == "blocks"), "lcnet.block.executions"));
-        Assert.Equal(compute.Blocks.Sum(block => block.ChannelsRetained), Sum(children.Where(span => span.Name == "blocks"), "lcnet.block.channels"));
+        Assert.Equal(compute.GateFlops, OtlpReceiver.Sum(children.Where(span => span.Name == "gate"), "lcnet.flops"));
+        Assert.Equal(compute.ExecutedFlops, OtlpReceiver.Sum(children.Where(span => span.Name is "stem" or "gate" or "blocks" or "head"), "lcnet.flops"));
+        Assert.Equal(compute.Blocks.Count(block => block.Executed), OtlpReceiver.Sum(children.Where(span => span.Name == "blocks"), "lcnet.block.executions"));
+        Assert.Equal(compute.Blocks.Sum(block => block.ChannelsRetained), OtlpReceiver.Sum(children.Where(span => span.Name == "blocks"), "lcnet.block.channels"));
     }
 
-    private static long Sum(IEnumerable<Span> spans, string attribute) => spans.Sum(span => (long)OtlpReceiver.Read(span.Attributes)[attribute]);
-
     private static long Sum(OtlpReceiver receiver, string name) => receiver.Metric(name)?.Sum.Points.Sum(point => point.AsInt) ?? 0;
-
-    private static string Hex(ByteString id) => Convert.ToHexStringLower(id.Span);
-
-    private static Dictionary<string, string> Variables(params (string Name, string Value)[] variables) =>
-        new(variables.Select(variable => KeyValuePair.Create(variable.Name, variable.Value))) { ["OTEL_BSP_SCHEDULE_DELAY"] = "100" };
-
-    // The span of the whole request ends last.
-    private static Task<Span[]> SpansAsync(OtlpReceiver receiver, string trace) => Eventually.GetAsync(
-        () => Task.FromResult(receiver.Spans.Where(span => Hex(span.TraceId) == trace).ToArray()),
-        spans => spans.Any(span => span.Kind == Server));
 }

@@ -1,0 +1,31 @@
+namespace LCNet.Server;
+
+/// <summary>An image as it came with a request: a file, or the network's input as it is.</summary>
+internal readonly record struct ImageInput
+{
+    private ImageInput(string field, ReadOnlyMemory<byte> file, Action<float[]>? copyTensor)
+    {
+        Field = field;
+        EncodedFile = file;
+        CopyTensor = copyTensor;
+    }
+
+    /// <summary>The request's field that holds it, for refusals.</summary>
+    public string Field { get; }
+
+    /// <summary>The file's bytes; empty for a tensor.</summary>
+    public ReadOnlyMemory<byte> EncodedFile { get; }
+
+    /// <summary>Copies the network's input; null for a file.</summary>
+    public Action<float[]>? CopyTensor { get; }
+
+    /// <summary>An image file.</summary>
+    /// <param name="field">Where it is in the request.</param>
+    /// <param name="encoded">The file's bytes.</param>
+    public static ImageInput File(string field, ReadOnlyMemory<byte> encoded) => new(field, encoded, null);
+
+    /// <summary>A network's input, of the right length and finite.</summary>
+    /// <param name="field">Where it is in the request.</param>
+    /// <param name="copy">Copies it.</param>
+    public static ImageInput Tensor(string field, Action<float[]> copy) => new(field, default, copy);
+}

@@ -1,0 +1,39 @@
+using Grpc.Core;
+using LCNet.V1;
+
+namespace LCNet.Server;
+
+/// <summary>Reads the requests of a stream, and says in a status of ours why none can be read any more. Not thread-safe.</summary>
+/// <param name="requests">From the caller.</param>
+/// <param name="context">The call.</param>
+/// <param name="limit">Most bytes of a request.</param>
+/// <param name="draining">Ends the stream.</param>
+internal sealed class StreamRequestReader(IAsyncStreamReader<ClassifyRequest> requests, ServerCallContext context, int limit, CancellationToken draining)
+{
+    /// <summary>Reads the next request.</summary>
+    /// <returns>Null after the last.</returns>
+    /// <exception cref="RpcException">INVALID_ARGUMENT: it cannot be read. UNAVAILABLE: the server drains.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled, or the call was.</exception>
+    public async Task<ClassifyRequest?> NextAsync(CancellationToken cancellation)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, draining);
+        try
+        {
+            return await requests.MoveNext(either.Token).ConfigureAwait(false) ? requests.Current : null;
+        }
+        catch (Exception exception)
+        {
+            context.CancellationToken.ThrowIfCancellationRequested();
+            throw exception switch
+            {
+                OperationCanceledException when draining.IsCancellationRequested => new RpcException(Refusals.Draining),
+                RpcException { StatusCode: StatusCode.ResourceExhausted } => Refusals.InvalidArgument(Refusals.MessageTooLarge(limit)),
+                RpcException { StatusCode: StatusCode.Internal } unread => Refusals.InvalidArgument(unread.Status.Detail),
+
+                // What protobuf and decompression throw.
+                IOException or InvalidDataException => Refusals.InvalidArgument(Refusals.NotAMessage(context.Method)),
+                _ => exception,
+            };
+        }
+    }
+}

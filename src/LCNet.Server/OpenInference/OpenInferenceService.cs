@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using Grpc.Core;
+using Inference;
+using LCNet.Runtime;
+
+namespace LCNet.Server;
+
+/// <summary>The service <c>inference.GRPCInferenceService</c>, for clients of the Open Inference Protocol. Thread-safe.</summary>
+internal sealed class OpenInferenceService(Serving serving, ImageClassifier classifier, ServerOptions options) : GRPCInferenceService.GRPCInferenceServiceBase
+{
+    public override Task<ServerLiveResponse> ServerLive(ServerLiveRequest request, ServerCallContext context) =>
+        Task.FromResult(new ServerLiveResponse { Live = true });
+
+    public override Task<ServerReadyResponse> ServerReady(ServerReadyRequest request, ServerCallContext context) =>
+        Task.FromResult(new ServerReadyResponse { Ready = serving.IsReady });
+
+    public override Task<ModelReadyResponse> ModelReady(ModelReadyRequest request, ServerCallContext context)
+    {
+        bool ready = serving.IsReady;
+        if (ready)
+        {
+            Find(request.Name, request.Version, "name", "version");
+        }
+
+        return Task.FromResult(new ModelReadyResponse { Ready = ready });
+    }
+
+    public override Task<ServerMetadataResponse> ServerMetadata(ServerMetadataRequest request, ServerCallContext context) =>
+        Task.FromResult(InferMetadata.OfServer());
+
+    public override Task<ModelMetadataResponse> ModelMetadata(ModelMetadataRequest request, ServerCallContext context) =>
+        Task.FromResult(InferMetadata.Of(Find(request.Name, request.Version, "name", "version"), serving.Models.All));
+
+    [Measured]
+    public override async Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context)
+    {
+        ServedModel model = Find(request.ModelName, request.ModelVersion, "model_name", "model_version");
+        MeasuredRequest measured = RequestMeasurement.Of(context);
+        measured.Begin(model);
+        InferBatch batch = InferRules.Check(request, model, options);
+        var rows = new InferRows(model, batch.Images.Count);
+
+        // As many images at a time as there are buffers. Those that begin the batch are admitted like any other image; the rest is not refused
+        // any more, so that no work is thrown away.
+        int atATime = options.MaxUnderWay;
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = atATime, CancellationToken = context.CancellationToken };
+        await Parallel.ForAsync(0, batch.Images.Count, parallel, async (i, cancellation) =>
+        {
+            using Activity? activity = ImageActivities.Source.StartActivity(ImageActivities.Image)?.SetTag("lcnet.image", i);
+            var job = new ImageJob(model, batch.Images[i], batch.Dial, Admitted: i >= atATime);
+            await classifier.RunAsync(
+                job,
+                (result, waited) =>
+                {
+                    rows.Set(i, result, waited);
+                    return i;
+                },
+                cancellation).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+        measured.Answer(model, rows);
+        return InferReply.From(request.Id, model, batch, rows);
+    }
+
+    private ServedModel Find(string name, string version, string nameField, string versionField) => serving.Models.Find(name, version, nameField, versionField);
+}
