@@ -1,3 +1,3 @@
 using LCNet.Server;
 
-return await ServerHost.RunAsync(args);
+return args is [HealthProbe.Argument, .. string[] rest] ? await HealthProbe.RunAsync(rest) : await ServerHost.RunAsync(args);

@@ -41,7 +41,7 @@ public static class ServerHost
     }
 
     // Settings lie beside the program, whatever the working directory, and are read once.
-    private static WebApplicationBuilder CreateBuilder(string[] args) => WebApplication.CreateSlimBuilder(new WebApplicationOptions
+    internal static WebApplicationBuilder CreateBuilder(string[] args) => WebApplication.CreateSlimBuilder(new WebApplicationOptions
     {
         Args = ["--hostBuilder:reloadConfigOnChange=false", .. args],
         ContentRootPath = AppContext.BaseDirectory,

@@ -1,0 +1,53 @@
+using System.Net;
+
+namespace LCNet.Server;
+
+/// <summary>
+/// Asks the server on this machine whether it takes calls, by <c>/readyz</c>: the health check of a container image that has neither a shell nor curl.
+/// </summary>
+internal static class HealthProbe
+{
+    /// <summary>The first argument of a program that is started to ask rather than to serve.</summary>
+    public const string Argument = "--healthcheck";
+
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
+    /// <summary>Asks once, on the port of the server's own settings.</summary>
+    /// <param name="args">The server's arguments; with them and its environment the probe finds the same settings.</param>
+    /// <returns>The exit code: 0 where calls are taken; otherwise 1, and standard error says why.</returns>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        try
+        {
+            ServerOptions options = ServerOptionsReader.Read(ServerHost.CreateBuilder(args).Configuration);
+            using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Limit };
+            using HttpResponseMessage reply = await client.GetAsync(Address(options)).ConfigureAwait(false);
+            return reply.IsSuccessStatusCode ? 0 : await RefuseAsync($"not ready: {(int)reply.StatusCode}").ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException or ServerOptionsException)
+        {
+            return await RefuseAsync(exception.Message).ConfigureAwait(false);
+        }
+    }
+
+    private static Uri Address(ServerOptions options)
+    {
+        IPAddress address = options.BindAddress == ServerEndpoints.AnyAddress ? IPAddress.Loopback : IPAddress.Parse(options.BindAddress);
+        if (address.Equals(IPAddress.Any))
+        {
+            address = IPAddress.Loopback;
+        }
+        else if (address.Equals(IPAddress.IPv6Any))
+        {
+            address = IPAddress.IPv6Loopback;
+        }
+
+        return new UriBuilder(Uri.UriSchemeHttp, address.ToString(), options.HttpPort, HealthExtensions.ReadyPath).Uri;
+    }
+
+    private static async Task<int> RefuseAsync(string problem)
+    {
+        await Console.Error.WriteLineAsync(problem.ReplaceLineEndings(" ")).ConfigureAwait(false);
+        return 1;
+    }
+}
