@@ -26,7 +26,7 @@ url=http://127.0.0.1:$port/lcnet.v1.Classifier/Classify
 headers=(-H 'content-type: application/grpc' -H 'te: trailers')
 
 # h2load knows nothing of gRPC, where a refusal has the status 200 too. So one call is looked at first.
-timeout 15 nghttp -v --no-color "${headers[@]}" -d "$work/frame" "$url" > "$work/first" 2>&1 || true
+timeout 15 nghttp -v "${headers[@]}" -d "$work/frame" "$url" > "$work/first" 2>&1 || true
 if ! grep -q 'grpc-status: 0' "$work/first"; then
   grep -E 'grpc-(status|message)|refused|rror' "$work/first" >&2 || echo "no answer at $url" >&2
   exit 1

@@ -1,0 +1,89 @@
+using Grpc.Net.Client;
+using LCNet.Bundles;
+using LCNet.Server;
+using LCNet.V1;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+[assembly: AssemblyFixture(typeof(LCNet.Deploy.Tests.ServerFace))]
+
+namespace LCNet.Deploy.Tests;
+
+/// <summary>What the server really exposes: its settings, and the server itself with the shipped bundles on free ports of the loopback address.</summary>
+public sealed class ServerFace : IAsyncLifetime
+{
+    private const string SettingPrefix = "LCNet__";
+    private WebApplication? _app;
+    private GrpcChannel? _channel;
+    private string _refusal = string.Empty;
+
+    public static ServerOptions Defaults { get; } = new();
+
+    /// <summary>The names of the settings.</summary>
+    public static IReadOnlySet<string> Settings { get; } =
+        typeof(ServerOptions).GetProperties().Select(property => property.Name).ToHashSet();
+
+    /// <summary>The gRPC port; skips the test where the shipped bundles cannot be served.</summary>
+    public int GrpcPort => Endpoints.Grpc.Port;
+
+    /// <summary>The HTTP port.</summary>
+    public int HttpPort => Endpoints.Http.Port;
+
+    public Classifier.ClassifierClient Client => new(_channel ??= GrpcChannel.ForAddress($"http://127.0.0.1:{GrpcPort}"));
+
+    private ServerEndpoints Endpoints
+    {
+        get
+        {
+            Assert.SkipWhen(_app is null, $"The shipped bundles cannot be served: {_refusal}");
+            return _app.Services.GetRequiredService<ServerEndpoints>();
+        }
+    }
+
+    /// <summary>Checks that variables of a container that set the server exist and have values that it takes together.</summary>
+    public static void AssertTaken(IEnumerable<KeyValuePair<string, string>> environment)
+    {
+        KeyValuePair<string, string>[] settings =
+            [.. environment.Where(variable => variable.Key.StartsWith("LCNet", StringComparison.OrdinalIgnoreCase))];
+        Assert.All(settings, setting =>
+        {
+            Assert.StartsWith(SettingPrefix, setting.Key, StringComparison.Ordinal);
+            Assert.Contains(setting.Key[SettingPrefix.Length..], Settings);
+        });
+
+        // Throws where a value is wrong.
+        WebApplication app = ServerHost.Build([.. settings.Select(setting => $"--LCNet:{setting.Key[SettingPrefix.Length..]}={setting.Value}")]);
+        ((IDisposable)app).Dispose();
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        WebApplication app = ServerHost.Build(
+        [
+            $"--LCNet:Models={Repository.PathOf("models")}",
+            "--LCNet:BindAddress=127.0.0.1",
+            "--LCNet:GrpcPort=0",
+            "--LCNet:HttpPort=0",
+            "--LCNet:LogLevel=Warning",
+        ]);
+        try
+        {
+            await app.StartAsync();
+            _app = app;
+        }
+        catch (BundleException exception)
+        {
+            _refusal = exception.Message;
+            await app.DisposeAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _channel?.Dispose();
+        if (_app is not null)
+        {
+            await _app.DisposeAsync();
+        }
+    }
+}
