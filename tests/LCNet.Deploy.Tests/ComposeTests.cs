@@ -92,6 +92,24 @@ public sealed class ComposeTests
         }
     }
 
+    [Fact]
+    public void Prometheus_EveryTarget_IsOneServer()
+    {
+        const string File = "deploy/prometheus/prometheus.yml";
+        Assert.SkipUnless(Path.Exists(Repository.PathOf(File)), $"{File} is not there yet.");
+        JsonNode[] jobs = [.. Repository.Yaml(File).Items("scrape_configs")];
+        string[] targets = [.. jobs.SelectMany(job => job.Items("static_configs")).SelectMany(group => group.Items("targets")).Select(target => target.ToString())];
+        JsonNode[] names = [.. jobs.SelectMany(job => job.Items("dns_sd_configs"))];
+
+        Assert.NotEmpty(targets.Select(Inner).Concat(names.Select(name => name.NumberAt("port"))));
+        Assert.All(targets, target => Assert.Equal(ServerFace.Defaults.HttpPort, Inner(target)));
+        Assert.All(names, name => Assert.Equal(ServerFace.Defaults.HttpPort, name.NumberAt("port")));
+
+        // A target behind which several servers stand would give now the counters of one, now those of another.
+        Assert.All(targets, target => Assert.Single(Named(target.Split(':')[0])));
+        Assert.All(names.SelectMany(name => name.Items("names")), name => Assert.NotEmpty(Named(name.ToString())));
+    }
+
     [Theory]
     [MemberData(nameof(Services))]
     public void Service_Image_IsPinned(string service)
@@ -125,6 +143,11 @@ public sealed class ComposeTests
         Assert.All(
             Compose.At("services", service).Items("volumes").Select(volume => volume.ToString().Split(':')[0]).Where(source => source[0] != '.'),
             name => Assert.True(Compose.At("volumes").AsObject().ContainsKey(name), name));
+
+    // The services that a name on the network resolves to.
+    private static IEnumerable<string> Named(string host) => Compose.At("services").AsObject()
+        .Where(service => service.Key == host || (service.Value!["networks"]?["default"]?.Items("aliases").Any(alias => alias.ToString() == host) ?? false))
+        .Select(service => service.Key);
 
     // The last number of "8001:8001" or "127.0.0.1:9090:9090".
     private static int Inner(string port) => int.Parse(port[(port.LastIndexOf(':') + 1)..], CultureInfo.InvariantCulture);

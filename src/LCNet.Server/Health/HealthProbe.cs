@@ -10,6 +10,7 @@ internal static class HealthProbe
     /// <summary>The first argument of a program that is started to ask rather than to serve.</summary>
     public const string Argument = "--healthcheck";
 
+    private const string ReadinessPath = "/readyz";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
     /// <summary>Asks once, on the port of the server's own settings.</summary>
@@ -42,7 +43,7 @@ internal static class HealthProbe
             address = IPAddress.IPv6Loopback;
         }
 
-        return new UriBuilder(Uri.UriSchemeHttp, address.ToString(), options.HttpPort, HealthExtensions.ReadyPath).Uri;
+        return new UriBuilder(Uri.UriSchemeHttp, address.ToString(), options.HttpPort, ReadinessPath).Uri;
     }
 
     private static async Task<int> RefuseAsync(string problem)
