@@ -123,7 +123,7 @@ public sealed partial class LoadConfigurationTests(ServerFace server)
     }
 
     internal static async Task<ClassifyResponse> ClassifyAsync(ServerFace server, ClassifyRequest request) =>
-        await server.Client.ClassifyAsync(request, deadline: DateTime.UtcNow.AddMinutes(1), cancellationToken: TestContext.Current.CancellationToken);
+        await server.Client.ClassifyAsync(request, deadline: DateTime.UtcNow.AddMinutes(5), cancellationToken: TestContext.Current.CancellationToken);
 
     private static IEnumerable<string> Files(string folder) =>
         Directory.GetFiles(Repository.PathOf(folder), "*.json").Select(file => Path.GetRelativePath(Repository.Root, file)).Order(StringComparer.Ordinal);
