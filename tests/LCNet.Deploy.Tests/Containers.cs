@@ -6,6 +6,12 @@ namespace LCNet.Deploy.Tests;
 /// <summary>What must hold of every container of the server, in Kubernetes' form.</summary>
 internal static class Containers
 {
+    /// <summary>Where the server says that it lives.</summary>
+    public const string LivenessPath = "/healthz";
+
+    /// <summary>Where its metrics are.</summary>
+    public const string MetricsPath = "/metrics";
+
     public static Dictionary<string, string> Environment(JsonNode container) =>
         container.Items("env").ToDictionary(variable => variable.TextAt("name"), variable => variable.TextAt("value"));
 
@@ -20,7 +26,7 @@ internal static class Containers
             Assert.Equal(Classifier.Descriptor.FullName, container.TextAt(probe, "grpc", "service"));
         }
 
-        Assert.Equal("/healthz", container.TextAt("livenessProbe", "httpGet", "path"));
+        Assert.Equal(LivenessPath, container.TextAt("livenessProbe", "httpGet", "path"));
         Assert.Equal(ServerFace.Defaults.HttpPort, httpPort);
     }
 

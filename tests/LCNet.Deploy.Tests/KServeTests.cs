@@ -26,7 +26,7 @@ public sealed class KServeTests
         Assert.Equal(ServerFace.Defaults.GrpcPort, Container.NumberAt("ports", 0, "containerPort"));
         Assert.Single(Container.Items("ports"));
         Assert.Equal(ServerFace.Defaults.HttpPort.ToString(CultureInfo.InvariantCulture), Runtime.TextAt("spec", "annotations", "prometheus.kserve.io/port"));
-        Assert.Equal("/metrics", Runtime.TextAt("spec", "annotations", "prometheus.kserve.io/path"));
+        Assert.Equal(Containers.MetricsPath, Runtime.TextAt("spec", "annotations", "prometheus.kserve.io/path"));
     }
 
     [Fact]

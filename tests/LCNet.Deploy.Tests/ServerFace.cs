@@ -13,6 +13,7 @@ namespace LCNet.Deploy.Tests;
 public sealed class ServerFace : IAsyncLifetime
 {
     private const string SettingPrefix = "LCNet__";
+    private static readonly string[] ServersOwn = ["LCNet", "OTEL_"];
     private WebApplication? _app;
     private GrpcChannel? _channel;
     private string _refusal = string.Empty;
@@ -43,16 +44,16 @@ public sealed class ServerFace : IAsyncLifetime
     /// <summary>Checks that variables of a container that set the server exist and have values that it takes together.</summary>
     public static void AssertTaken(IEnumerable<KeyValuePair<string, string>> environment)
     {
-        KeyValuePair<string, string>[] settings =
-            [.. environment.Where(variable => variable.Key.StartsWith("LCNet", StringComparison.OrdinalIgnoreCase))];
-        Assert.All(settings, setting =>
+        KeyValuePair<string, string>[] variables =
+            [.. environment.Where(variable => ServersOwn.Any(prefix => variable.Key.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)))];
+        Assert.All(variables.Where(variable => !variable.Key.StartsWith("OTEL_", StringComparison.Ordinal)), setting =>
         {
             Assert.StartsWith(SettingPrefix, setting.Key, StringComparison.Ordinal);
             Assert.Contains(setting.Key[SettingPrefix.Length..], Settings);
         });
 
         // Throws where a value is wrong.
-        WebApplication app = ServerHost.Build([.. settings.Select(setting => $"--LCNet:{setting.Key[SettingPrefix.Length..]}={setting.Value}")]);
+        WebApplication app = ServerHost.Build([.. variables.Select(variable => $"--{variable.Key.Replace("__", ":", StringComparison.Ordinal)}={variable.Value}")]);
         ((IDisposable)app).Dispose();
     }
 

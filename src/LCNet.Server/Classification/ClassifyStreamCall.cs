@@ -114,6 +114,10 @@ internal sealed class ClassifyStreamCall(
         {
             await replies.WriteAsync(reply, cancellation).ConfigureAwait(false);
         }
+        catch (Exception exception) when (exception is InvalidOperationException or IOException)
+        {
+            throw Refusals.Over(exception);
+        }
         finally
         {
             _writing.Release();

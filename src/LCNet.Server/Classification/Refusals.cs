@@ -47,6 +47,9 @@ internal static class Refusals
         ? new Status(StatusCode.DeadlineExceeded, "the deadline expired before the image ran")
         : new Status(StatusCode.Cancelled, "the call was cancelled");
 
+    /// <summary>The refusal for what gRPC throws where a call is over, which the call's token may say a moment later: nobody is told.</summary>
+    public static RpcException Over(Exception exception) => new(new Status(StatusCode.Cancelled, "the call is over", exception));
+
     /// <summary>A caller's text in quotation marks, cut short where it is long.</summary>
     public static string Quote(string text) => text.Length <= QuotedLength ? $"'{text}'" : $"'{text.AsSpan(0, QuotedLength)}…'";
 }

@@ -30,6 +30,8 @@ internal sealed class StreamRequestReader(IAsyncStreamReader<ClassifyRequest> re
                 RpcException { StatusCode: StatusCode.ResourceExhausted } => Refusals.InvalidArgument(Refusals.MessageTooLarge(limit)),
                 RpcException { StatusCode: StatusCode.Internal } unread => Refusals.InvalidArgument(unread.Status.Detail),
 
+                InvalidOperationException => Refusals.Over(exception),
+
                 // What protobuf and decompression throw.
                 IOException or InvalidDataException => Refusals.InvalidArgument(Refusals.NotAMessage(context.Method)),
                 _ => exception,

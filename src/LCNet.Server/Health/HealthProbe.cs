@@ -3,14 +3,13 @@ using System.Net;
 namespace LCNet.Server;
 
 /// <summary>
-/// Asks the server on this machine whether it takes calls, by <c>/readyz</c>: the health check of a container image that has neither a shell nor curl.
+/// Asks the server on this machine whether it takes calls, by <see cref="HealthExtensions.ReadinessPath"/>: the health check of a container image that has neither a shell nor curl.
 /// </summary>
 internal static class HealthProbe
 {
     /// <summary>The first argument of a program that is started to ask rather than to serve.</summary>
     public const string Argument = "--healthcheck";
 
-    private const string ReadinessPath = "/readyz";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
     /// <summary>Asks once, on the port of the server's own settings.</summary>
@@ -43,7 +42,7 @@ internal static class HealthProbe
             address = IPAddress.IPv6Loopback;
         }
 
-        return new UriBuilder(Uri.UriSchemeHttp, address.ToString(), options.HttpPort, ReadinessPath).Uri;
+        return new UriBuilder(Uri.UriSchemeHttp, address.ToString(), options.HttpPort, HealthExtensions.ReadinessPath).Uri;
     }
 
     private static async Task<int> RefuseAsync(string problem)

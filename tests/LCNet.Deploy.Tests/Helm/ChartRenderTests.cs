@@ -144,7 +144,7 @@ public sealed class ChartRenderTests
             service => selector.AsObject().All(label => JsonNode.DeepEquals(label.Value, service.At("metadata", "labels")[label.Key])));
 
         Assert.Contains(monitor.TextAt("spec", "endpoints", 0, "port"), service.At("spec").Items("ports").Select(port => port.TextAt("name")));
-        Assert.Equal("/metrics", monitor.TextAt("spec", "endpoints", 0, "path"));
+        Assert.Equal(Containers.MetricsPath, monitor.TextAt("spec", "endpoints", 0, "path"));
         Assert.Equal("prometheus", monitor.TextAt("metadata", "labels", "release"));
     }
 
