@@ -170,6 +170,17 @@ public sealed class ClassifyStreamTests(ServerFixture fixture)
     }
 
     [Fact]
+    public async Task ClassifyStream_OverBeforeItsTokenSaysSo_IsNoFaultOfTheServer()
+    {
+        await using TestServer server = await StartAsync(new StreamSpy { IsOver = true });
+
+        RpcException exception = await Assert.ThrowsAsync<RpcException>(() => StreamAsync(server, Request(1), Request(2)));
+
+        Assert.Equal(StatusCode.Cancelled, exception.StatusCode);
+        Assert.Empty(server.Errors);
+    }
+
+    [Fact]
     public async Task ClassifyStream_ServerStops_AnswersWhatItReadAndSaysSo()
     {
         var spy = new StreamSpy();

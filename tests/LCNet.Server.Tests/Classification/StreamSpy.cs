@@ -19,6 +19,9 @@ internal sealed class StreamSpy : Interceptor
     /// <summary>What the first stream's handler threw, or null where it ended well.</summary>
     public Task<Exception?> Outcome => _outcome.Task.WaitAsync(TestContext.Current.CancellationToken);
 
+    /// <summary>Whether writing fails as gRPC's own does once a call has expired, which its token says a moment later.</summary>
+    public bool IsOver { get; init; }
+
     /// <summary>Holds replies back until <see cref="Open"/>.</summary>
     public void Close() => _gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -80,6 +83,11 @@ internal sealed class StreamSpy : Interceptor
         public async Task WriteAsync(T message, CancellationToken cancellationToken)
         {
             await spy._gate.Task.WaitAsync(cancellationToken);
+            if (spy.IsOver)
+            {
+                throw new InvalidOperationException("Can't write the message because the request is complete.");
+            }
+
             await inner.WriteAsync(message, cancellationToken);
             Interlocked.Increment(ref spy._written);
         }
