@@ -9,7 +9,8 @@ namespace LCNet.Cli.Train;
 internal sealed class RecipeOptions(TrainingOptions defaults)
 {
     private readonly Option<StemKind> _family = Make("--family", "Family of the backbone: cifar for small images, imagenet for large ones.", defaults.Family);
-    private readonly Option<int> _depth = Make("--depth", "Depth of the ResNet: 6n+2 of the CIFAR family, 18, 34 or 50 of the ImageNet family.", defaults.Depth);
+    private readonly Option<int> _depth = Make("--depth", "Depth of the ResNet: 2·stages·n+2 of the CIFAR family, 18, 34 or 50 of the ImageNet family.", defaults.Depth);
+    private readonly Option<int> _stages = Make("--stages", "Stages of the CIFAR family, 1 to 4: the resolution halves and the width doubles from one to the next.", defaults.Stages);
     private readonly Option<int> _width = Make("--width", "Channels of the first stage.", defaults.Width);
     private readonly Option<int> _size = Make("--size", "Height and width of the input in pixels; images are scaled and cropped to it.", defaults.InputSize);
     private readonly Option<GateSpan> _span = Make("--span", "Which blocks a gate decides at once: block, stage or model.", defaults.Span);
@@ -40,7 +41,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     {
         foreach (Option option in new Option[]
         {
-            _family, _depth, _width, _size, _span, _gates, _epochs, _dense, _batch, _rate, _warmUp, _gateRate, _decay, _smoothing, _budget, _startShare, _lowest, _flops, _usage, _distillation, _validation, _seed, _crop, _flip, _erase, _halfSize, _reduced,
+            _family, _depth, _stages, _width, _size, _span, _gates, _epochs, _dense, _batch, _rate, _warmUp, _gateRate, _decay, _smoothing, _budget, _startShare, _lowest, _flops, _usage, _distillation, _validation, _seed, _crop, _flip, _erase, _halfSize, _reduced,
         })
         {
             command.Options.Add(option);
@@ -51,6 +52,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     {
         Family = parsed.GetValue(_family),
         Depth = parsed.GetValue(_depth),
+        Stages = parsed.GetValue(_stages),
         Width = parsed.GetValue(_width),
         InputSize = parsed.GetValue(_size),
         Span = parsed.GetValue(_span),
@@ -88,6 +90,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
         [
             $"family={options.Family}",
             $"depth={options.Depth}",
+            $"stages={options.Stages}",
             $"width={options.Width}",
             $"input_size={options.InputSize}",
             $"span={options.Span}",

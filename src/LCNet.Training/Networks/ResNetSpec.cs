@@ -93,18 +93,20 @@ public sealed record ResNetSpec
     /// <summary>Height and width of the map that enters the first block.</summary>
     public int StemSize => Stem == StemKind.Cifar ? InputSize : Half(Half(InputSize));
 
-    /// <summary>The CIFAR ResNet of He et al. 2016 with depth 6n+2: three stages of n basic blocks.</summary>
-    /// <exception cref="ArgumentException">The depth is not 6n+2 with n of at least 1.</exception>
-    public static ResNetSpec Cifar(int depth, int width, int classes, GateSpan span = GateSpan.Block)
+    /// <summary>The CIFAR ResNet of He et al. 2016, of depth 6n+2 with three stages of n basic blocks, or with another number of stages.</summary>
+    /// <exception cref="ArgumentException">The depth is not 2·stages·n+2 with n of at least 1.</exception>
+    public static ResNetSpec Cifar(int depth, int width, int classes, GateSpan span = GateSpan.Block, int stages = 3)
     {
-        if (depth < 8 || depth % 6 != 2)
+        if (!HasCifar(depth, stages))
         {
-            throw new ArgumentException($"A CIFAR ResNet has depth 6n+2 (8, 14, 20, 26, 32, …), not {depth}.", nameof(depth));
+            throw new ArgumentException($"A CIFAR ResNet of {stages} stages has depth {2 * stages}n+2, not {depth}.", nameof(depth));
         }
 
-        int blocks = (depth - 2) / 6;
-        return new ResNetSpec { BlocksPerStage = [blocks, blocks, blocks], Width = width, Classes = classes, Span = span };
+        return new ResNetSpec { BlocksPerStage = [.. Enumerable.Repeat((depth - 2) / (2 * stages), stages)], Width = width, Classes = classes, Span = span };
     }
+
+    /// <summary>Whether there is a CIFAR ResNet of that depth: 2·stages·n+2 with n of at least 1.</summary>
+    public static bool HasCifar(int depth, int stages) => stages >= 1 && depth > 2 && (depth - 2) % (2 * stages) == 0;
 
     /// <summary>The ImageNet ResNet of He et al. 2016 with 18, 34 or 50 layers.</summary>
     /// <exception cref="ArgumentException">The depth is another.</exception>

@@ -9,8 +9,11 @@ public sealed record TrainingOptions
     /// <summary>Family of the backbone: <see cref="StemKind.Cifar"/> for small images, <see cref="StemKind.ImageNet"/> for large ones.</summary>
     public StemKind Family { get; init; } = StemKind.Cifar;
 
-    /// <summary>Depth of the ResNet: 6n+2 of the CIFAR family, 18, 34 or 50 of the ImageNet family.</summary>
+    /// <summary>Depth of the ResNet: 2·stages·n+2 of the CIFAR family, 18, 34 or 50 of the ImageNet family.</summary>
     public int Depth { get; init; } = 14;
+
+    /// <summary>Stages of the CIFAR family, 1 to 4: the resolution halves and the width doubles from one to the next.</summary>
+    public int Stages { get; init; } = 3;
 
     /// <summary>Channels of the first stage.</summary>
     public int Width { get; init; } = 32;
@@ -94,7 +97,7 @@ public sealed record TrainingOptions
     /// <exception cref="ArgumentException">The family has no network of that depth.</exception>
     public ResNetSpec Architecture(int classes)
     {
-        ResNetSpec family = Family == StemKind.Cifar ? ResNetSpec.Cifar(Depth, Width, classes, Span) : ResNetSpec.ImageNet(Depth, Width, classes, Span);
+        ResNetSpec family = Family == StemKind.Cifar ? ResNetSpec.Cifar(Depth, Width, classes, Span, Stages) : ResNetSpec.ImageNet(Depth, Width, classes, Span);
         return family with { InputSize = InputSize, Gates = Gates };
     }
 
@@ -110,9 +113,10 @@ public sealed record TrainingOptions
             }
         }
 
+        Check(Stages is >= 1 and <= 4, $"stages: 1 to 4, not {Stages}");
         Check(
-            Family == StemKind.Cifar ? Depth >= 8 && Depth % 6 == 2 : Depth is 18 or 34 or 50,
-            $"depth: {(Family == StemKind.Cifar ? "6n+2 (8, 14, 20, …)" : "18, 34 or 50")}, not {Depth}");
+            Family == StemKind.Cifar ? Stages is < 1 or > 4 || ResNetSpec.HasCifar(Depth, Stages) : Depth is 18 or 34 or 50,
+            $"depth: {(Family == StemKind.Cifar ? $"{2 * Stages}n+2" : "18, 34 or 50")}, not {Depth}");
         Check(Width is >= 1 and <= 1024, $"width: 1 to 1024, not {Width}");
         Check(InputSize is >= 8 and <= 512, $"input size: 8 to 512, not {InputSize}");
         Check(Epochs >= 1, $"epochs: at least 1, not {Epochs}");

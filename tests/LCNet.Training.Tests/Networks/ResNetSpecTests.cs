@@ -24,6 +24,15 @@ public class ResNetSpecTests
     [InlineData(18)]
     public void Cifar_DepthThatIsNot6nPlus2_IsRefused(int depth) => Assert.Throws<ArgumentException>(() => ResNetSpec.Cifar(depth, 16, 10));
 
+    [Fact]
+    public void Cifar_FourStages_HasAsManyBlocksInEach()
+    {
+        ResNetSpec spec = ResNetSpec.Cifar(18, 24, 10, stages: 4);
+        Assert.Equal([2, 2, 2, 2], spec.BlocksPerStage);
+        Assert.Equal((192, 4), (spec.Blocks()[^1].OutputChannels, spec.Blocks()[^1].OutputSize));
+        Assert.Throws<ArgumentException>(() => ResNetSpec.Cifar(14, 24, 10, stages: 4));
+    }
+
     [Theory]
     [InlineData(18, 1.814)]
     [InlineData(34, 3.664)]
