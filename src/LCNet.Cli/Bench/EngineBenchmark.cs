@@ -166,16 +166,23 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
                 1e6 * Statistics.NearestRank(latencies, 95),
                 1e6 * Statistics.NearestRank(latencies, 99),
                 bytes is null ? null : bytes[who] / (double)(repetitions * images.Length),
-                flops is null || who == baseline ? null : Correlate(times[who], flops)));
+                flops is null || who == baseline ? null : Correlate(times[who], times[baseline], flops)));
         }
 
         return reports;
     }
 
-    private static double? Correlate(double[][] times, double[] flops)
+    // A neighbour on the machine slows whole turns: an image's time counts as a share of what the static network took in the same turn.
+    private static double? Correlate(double[][] times, double[][] baseline, double[] flops)
     {
-        double[] medians = [.. flops.Select((_, image) => Statistics.Median([.. times.Select(repetition => repetition[image])]))];
+        double[] medians = [.. flops.Select((_, image) => Statistics.Median([.. times.Zip(baseline, (own, theirs) => own[image] / TurnOf(theirs, image))]))];
         double correlation = Statistics.Correlation(medians, flops);
         return double.IsFinite(correlation) ? correlation : null;
+    }
+
+    private static double TurnOf(double[] times, int image)
+    {
+        int first = image - (image % ImagesAtATurn);
+        return times.AsSpan(first, Math.Min(ImagesAtATurn, times.Length - first)).ToArray().Average();
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace LCNet.Runtime;
 
@@ -9,8 +10,14 @@ namespace LCNet.Runtime;
 /// </summary>
 internal static unsafe class ConvolutionKernels
 {
+    /// <summary>The most vectors of pixels that a kernel takes at once. So many, of each term, packed pixels lie apart.</summary>
+    public const int MostVectors = 3;
+
+    /// <summary>The most output channels that a kernel takes at once. Weights of as many more are fetched ahead.</summary>
+    public const int MostChannels = 6;
+
     /// <summary>Twelve sums: the most that sixteen registers hold beside three vectors and a weight.</summary>
-    public static void Run3X4<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, int p0, int p1, int p2)
+    public static void Run3X4<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, in PixelTile at)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
         where TTaps : struct, ITaps
@@ -25,44 +32,47 @@ internal static unsafe class ConvolutionKernels
         }
         else
         {
-            a00 = TSimd.Load(outputs[0].Plane + p0);
-            a01 = TSimd.Load(outputs[0].Plane + p1);
-            a02 = TSimd.Load(outputs[0].Plane + p2);
-            a10 = TSimd.Load(outputs[1].Plane + p0);
-            a11 = TSimd.Load(outputs[1].Plane + p1);
-            a12 = TSimd.Load(outputs[1].Plane + p2);
-            a20 = TSimd.Load(outputs[2].Plane + p0);
-            a21 = TSimd.Load(outputs[2].Plane + p1);
-            a22 = TSimd.Load(outputs[2].Plane + p2);
-            a30 = TSimd.Load(outputs[3].Plane + p0);
-            a31 = TSimd.Load(outputs[3].Plane + p1);
-            a32 = TSimd.Load(outputs[3].Plane + p2);
+            a00 = TSimd.Load(outputs[0].Plane + at.First);
+            a01 = TSimd.Load(outputs[0].Plane + at.Second);
+            a02 = TSimd.Load(outputs[0].Plane + at.Third);
+            a10 = TSimd.Load(outputs[1].Plane + at.First);
+            a11 = TSimd.Load(outputs[1].Plane + at.Second);
+            a12 = TSimd.Load(outputs[1].Plane + at.Third);
+            a20 = TSimd.Load(outputs[2].Plane + at.First);
+            a21 = TSimd.Load(outputs[2].Plane + at.Second);
+            a22 = TSimd.Load(outputs[2].Plane + at.Third);
+            a30 = TSimd.Load(outputs[3].Plane + at.First);
+            a31 = TSimd.Load(outputs[3].Plane + at.Second);
+            a32 = TSimd.Load(outputs[3].Plane + at.Third);
         }
 
-        float* x0 = tile.Input + p0;
-        float* x1 = tile.Input + p1;
-        float* x2 = tile.Input + p2;
+        float* x0 = tile.Input + (TTaps.IsPacked ? 0 : at.First);
+        float* x1 = tile.Input + (TTaps.IsPacked ? TSimd.Lanes : at.Second);
+        float* x2 = tile.Input + (TTaps.IsPacked ? 2 * TSimd.Lanes : at.Third);
         float* w0 = outputs[0].Weights;
         float* w1 = outputs[1].Weights;
         float* w2 = outputs[2].Weights;
         float* w3 = outputs[3].Weights;
         Term* end = tile.Terms + tile.Count;
+        nuint packed = 0;
         for (Term* term = tile.Terms; term != end; term++)
         {
-            nuint x = term->Input;
+            nuint x = TTaps.IsPacked ? packed : term->Input;
             nuint w = term->Weight;
             Step(x, w);
-            if (TTaps.Count == 3)
+            if (!TTaps.IsPacked)
             {
                 Step(x + 1, w + 1);
                 Step(x + 2, w + 2);
             }
+
+            packed += (nuint)(MostVectors * TSimd.Lanes);
         }
 
-        WriteThree<TSimd, TVector>(tile, outputs + 0, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), (nint)(x2 - tile.Input), a00, a01, a02);
-        WriteThree<TSimd, TVector>(tile, outputs + 1, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), (nint)(x2 - tile.Input), a10, a11, a12);
-        WriteThree<TSimd, TVector>(tile, outputs + 2, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), (nint)(x2 - tile.Input), a20, a21, a22);
-        WriteThree<TSimd, TVector>(tile, outputs + 3, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), (nint)(x2 - tile.Input), a30, a31, a32);
+        WriteThree<TSimd, TVector>(tile, outputs + 0, at, a00, a01, a02);
+        WriteThree<TSimd, TVector>(tile, outputs + 1, at, a10, a11, a12);
+        WriteThree<TSimd, TVector>(tile, outputs + 2, at, a20, a21, a22);
+        WriteThree<TSimd, TVector>(tile, outputs + 3, at, a30, a31, a32);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         void Step(nuint x, nuint w)
@@ -90,7 +100,7 @@ internal static unsafe class ConvolutionKernels
     }
 
     /// <summary>Nine sums.</summary>
-    public static void Run3X3<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, int p0, int p1, int p2)
+    public static void Run3X3<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, in PixelTile at)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
         where TTaps : struct, ITaps
@@ -104,39 +114,42 @@ internal static unsafe class ConvolutionKernels
         }
         else
         {
-            a00 = TSimd.Load(outputs[0].Plane + p0);
-            a01 = TSimd.Load(outputs[0].Plane + p1);
-            a02 = TSimd.Load(outputs[0].Plane + p2);
-            a10 = TSimd.Load(outputs[1].Plane + p0);
-            a11 = TSimd.Load(outputs[1].Plane + p1);
-            a12 = TSimd.Load(outputs[1].Plane + p2);
-            a20 = TSimd.Load(outputs[2].Plane + p0);
-            a21 = TSimd.Load(outputs[2].Plane + p1);
-            a22 = TSimd.Load(outputs[2].Plane + p2);
+            a00 = TSimd.Load(outputs[0].Plane + at.First);
+            a01 = TSimd.Load(outputs[0].Plane + at.Second);
+            a02 = TSimd.Load(outputs[0].Plane + at.Third);
+            a10 = TSimd.Load(outputs[1].Plane + at.First);
+            a11 = TSimd.Load(outputs[1].Plane + at.Second);
+            a12 = TSimd.Load(outputs[1].Plane + at.Third);
+            a20 = TSimd.Load(outputs[2].Plane + at.First);
+            a21 = TSimd.Load(outputs[2].Plane + at.Second);
+            a22 = TSimd.Load(outputs[2].Plane + at.Third);
         }
 
-        float* x0 = tile.Input + p0;
-        float* x1 = tile.Input + p1;
-        float* x2 = tile.Input + p2;
+        float* x0 = tile.Input + (TTaps.IsPacked ? 0 : at.First);
+        float* x1 = tile.Input + (TTaps.IsPacked ? TSimd.Lanes : at.Second);
+        float* x2 = tile.Input + (TTaps.IsPacked ? 2 * TSimd.Lanes : at.Third);
         float* w0 = outputs[0].Weights;
         float* w1 = outputs[1].Weights;
         float* w2 = outputs[2].Weights;
         Term* end = tile.Terms + tile.Count;
+        nuint packed = 0;
         for (Term* term = tile.Terms; term != end; term++)
         {
-            nuint x = term->Input;
+            nuint x = TTaps.IsPacked ? packed : term->Input;
             nuint w = term->Weight;
             Step(x, w);
-            if (TTaps.Count == 3)
+            if (!TTaps.IsPacked)
             {
                 Step(x + 1, w + 1);
                 Step(x + 2, w + 2);
             }
+
+            packed += (nuint)(MostVectors * TSimd.Lanes);
         }
 
-        WriteThree<TSimd, TVector>(tile, outputs + 0, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), (nint)(x2 - tile.Input), a00, a01, a02);
-        WriteThree<TSimd, TVector>(tile, outputs + 1, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), (nint)(x2 - tile.Input), a10, a11, a12);
-        WriteThree<TSimd, TVector>(tile, outputs + 2, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), (nint)(x2 - tile.Input), a20, a21, a22);
+        WriteThree<TSimd, TVector>(tile, outputs + 0, at, a00, a01, a02);
+        WriteThree<TSimd, TVector>(tile, outputs + 1, at, a10, a11, a12);
+        WriteThree<TSimd, TVector>(tile, outputs + 2, at, a20, a21, a22);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         void Step(nuint x, nuint w)
@@ -160,7 +173,7 @@ internal static unsafe class ConvolutionKernels
     }
 
     /// <summary>Twelve sums, for what is left of a plane.</summary>
-    public static void Run2X6<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, int p0, int p1)
+    public static void Run2X6<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, in PixelTile at)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
         where TTaps : struct, ITaps
@@ -177,47 +190,54 @@ internal static unsafe class ConvolutionKernels
         }
         else
         {
-            a00 = TSimd.Load(outputs[0].Plane + p0);
-            a01 = TSimd.Load(outputs[0].Plane + p1);
-            a10 = TSimd.Load(outputs[1].Plane + p0);
-            a11 = TSimd.Load(outputs[1].Plane + p1);
-            a20 = TSimd.Load(outputs[2].Plane + p0);
-            a21 = TSimd.Load(outputs[2].Plane + p1);
-            a30 = TSimd.Load(outputs[3].Plane + p0);
-            a31 = TSimd.Load(outputs[3].Plane + p1);
-            a40 = TSimd.Load(outputs[4].Plane + p0);
-            a41 = TSimd.Load(outputs[4].Plane + p1);
-            a50 = TSimd.Load(outputs[5].Plane + p0);
-            a51 = TSimd.Load(outputs[5].Plane + p1);
+            a00 = TSimd.Load(outputs[0].Plane + at.First);
+            a01 = TSimd.Load(outputs[0].Plane + at.Second);
+            a10 = TSimd.Load(outputs[1].Plane + at.First);
+            a11 = TSimd.Load(outputs[1].Plane + at.Second);
+            a20 = TSimd.Load(outputs[2].Plane + at.First);
+            a21 = TSimd.Load(outputs[2].Plane + at.Second);
+            a30 = TSimd.Load(outputs[3].Plane + at.First);
+            a31 = TSimd.Load(outputs[3].Plane + at.Second);
+            a40 = TSimd.Load(outputs[4].Plane + at.First);
+            a41 = TSimd.Load(outputs[4].Plane + at.Second);
+            a50 = TSimd.Load(outputs[5].Plane + at.First);
+            a51 = TSimd.Load(outputs[5].Plane + at.Second);
         }
 
-        float* x0 = tile.Input + p0;
-        float* x1 = tile.Input + p1;
+        float* x0 = tile.Input + (TTaps.IsPacked ? 0 : at.First);
+        float* x1 = tile.Input + (TTaps.IsPacked ? TSimd.Lanes : at.Second);
         float* w0 = outputs[0].Weights;
         float* w1 = outputs[1].Weights;
         float* w2 = outputs[2].Weights;
         float* w3 = outputs[3].Weights;
         float* w4 = outputs[4].Weights;
         float* w5 = outputs[5].Weights;
+        byte* next = (byte*)(outputs[6].Weights + tile.Terms->Weight);
         Term* end = tile.Terms + tile.Count;
+        nuint packed = 0;
         for (Term* term = tile.Terms; term != end; term++)
         {
-            nuint x = term->Input;
+            nuint x = TTaps.IsPacked ? packed : term->Input;
             nuint w = term->Weight;
             Step(x, w);
-            if (TTaps.Count == 3)
+            if (!TTaps.IsPacked)
             {
+                Prefetch(next);
+                Prefetch(next + 36);
+                next += 72;
                 Step(x + 1, w + 1);
                 Step(x + 2, w + 2);
             }
+
+            packed += (nuint)(MostVectors * TSimd.Lanes);
         }
 
-        WriteTwo<TSimd, TVector>(tile, outputs + 0, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a00, a01);
-        WriteTwo<TSimd, TVector>(tile, outputs + 1, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a10, a11);
-        WriteTwo<TSimd, TVector>(tile, outputs + 2, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a20, a21);
-        WriteTwo<TSimd, TVector>(tile, outputs + 3, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a30, a31);
-        WriteTwo<TSimd, TVector>(tile, outputs + 4, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a40, a41);
-        WriteTwo<TSimd, TVector>(tile, outputs + 5, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a50, a51);
+        WriteTwo<TSimd, TVector>(tile, outputs + 0, at, a00, a01);
+        WriteTwo<TSimd, TVector>(tile, outputs + 1, at, a10, a11);
+        WriteTwo<TSimd, TVector>(tile, outputs + 2, at, a20, a21);
+        WriteTwo<TSimd, TVector>(tile, outputs + 3, at, a30, a31);
+        WriteTwo<TSimd, TVector>(tile, outputs + 4, at, a40, a41);
+        WriteTwo<TSimd, TVector>(tile, outputs + 5, at, a50, a51);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         void Step(nuint x, nuint w)
@@ -246,7 +266,7 @@ internal static unsafe class ConvolutionKernels
     }
 
     /// <summary>Eight sums: with two multiply-adds a cycle of four cycles each, the fewest that keep them busy.</summary>
-    public static void Run2X4<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, int p0, int p1)
+    public static void Run2X4<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, in PixelTile at)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
         where TTaps : struct, ITaps
@@ -261,39 +281,42 @@ internal static unsafe class ConvolutionKernels
         }
         else
         {
-            a00 = TSimd.Load(outputs[0].Plane + p0);
-            a01 = TSimd.Load(outputs[0].Plane + p1);
-            a10 = TSimd.Load(outputs[1].Plane + p0);
-            a11 = TSimd.Load(outputs[1].Plane + p1);
-            a20 = TSimd.Load(outputs[2].Plane + p0);
-            a21 = TSimd.Load(outputs[2].Plane + p1);
-            a30 = TSimd.Load(outputs[3].Plane + p0);
-            a31 = TSimd.Load(outputs[3].Plane + p1);
+            a00 = TSimd.Load(outputs[0].Plane + at.First);
+            a01 = TSimd.Load(outputs[0].Plane + at.Second);
+            a10 = TSimd.Load(outputs[1].Plane + at.First);
+            a11 = TSimd.Load(outputs[1].Plane + at.Second);
+            a20 = TSimd.Load(outputs[2].Plane + at.First);
+            a21 = TSimd.Load(outputs[2].Plane + at.Second);
+            a30 = TSimd.Load(outputs[3].Plane + at.First);
+            a31 = TSimd.Load(outputs[3].Plane + at.Second);
         }
 
-        float* x0 = tile.Input + p0;
-        float* x1 = tile.Input + p1;
+        float* x0 = tile.Input + (TTaps.IsPacked ? 0 : at.First);
+        float* x1 = tile.Input + (TTaps.IsPacked ? TSimd.Lanes : at.Second);
         float* w0 = outputs[0].Weights;
         float* w1 = outputs[1].Weights;
         float* w2 = outputs[2].Weights;
         float* w3 = outputs[3].Weights;
         Term* end = tile.Terms + tile.Count;
+        nuint packed = 0;
         for (Term* term = tile.Terms; term != end; term++)
         {
-            nuint x = term->Input;
+            nuint x = TTaps.IsPacked ? packed : term->Input;
             nuint w = term->Weight;
             Step(x, w);
-            if (TTaps.Count == 3)
+            if (!TTaps.IsPacked)
             {
                 Step(x + 1, w + 1);
                 Step(x + 2, w + 2);
             }
+
+            packed += (nuint)(MostVectors * TSimd.Lanes);
         }
 
-        WriteTwo<TSimd, TVector>(tile, outputs + 0, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a00, a01);
-        WriteTwo<TSimd, TVector>(tile, outputs + 1, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a10, a11);
-        WriteTwo<TSimd, TVector>(tile, outputs + 2, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a20, a21);
-        WriteTwo<TSimd, TVector>(tile, outputs + 3, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a30, a31);
+        WriteTwo<TSimd, TVector>(tile, outputs + 0, at, a00, a01);
+        WriteTwo<TSimd, TVector>(tile, outputs + 1, at, a10, a11);
+        WriteTwo<TSimd, TVector>(tile, outputs + 2, at, a20, a21);
+        WriteTwo<TSimd, TVector>(tile, outputs + 3, at, a30, a31);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         void Step(nuint x, nuint w)
@@ -316,7 +339,7 @@ internal static unsafe class ConvolutionKernels
     }
 
     /// <summary>Six sums.</summary>
-    public static void Run2X3<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, int p0, int p1)
+    public static void Run2X3<TSimd, TVector, TTaps>(in ConvolutionTile tile, OutputChannel* outputs, in PixelTile at)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
         where TTaps : struct, ITaps
@@ -330,35 +353,38 @@ internal static unsafe class ConvolutionKernels
         }
         else
         {
-            a00 = TSimd.Load(outputs[0].Plane + p0);
-            a01 = TSimd.Load(outputs[0].Plane + p1);
-            a10 = TSimd.Load(outputs[1].Plane + p0);
-            a11 = TSimd.Load(outputs[1].Plane + p1);
-            a20 = TSimd.Load(outputs[2].Plane + p0);
-            a21 = TSimd.Load(outputs[2].Plane + p1);
+            a00 = TSimd.Load(outputs[0].Plane + at.First);
+            a01 = TSimd.Load(outputs[0].Plane + at.Second);
+            a10 = TSimd.Load(outputs[1].Plane + at.First);
+            a11 = TSimd.Load(outputs[1].Plane + at.Second);
+            a20 = TSimd.Load(outputs[2].Plane + at.First);
+            a21 = TSimd.Load(outputs[2].Plane + at.Second);
         }
 
-        float* x0 = tile.Input + p0;
-        float* x1 = tile.Input + p1;
+        float* x0 = tile.Input + (TTaps.IsPacked ? 0 : at.First);
+        float* x1 = tile.Input + (TTaps.IsPacked ? TSimd.Lanes : at.Second);
         float* w0 = outputs[0].Weights;
         float* w1 = outputs[1].Weights;
         float* w2 = outputs[2].Weights;
         Term* end = tile.Terms + tile.Count;
+        nuint packed = 0;
         for (Term* term = tile.Terms; term != end; term++)
         {
-            nuint x = term->Input;
+            nuint x = TTaps.IsPacked ? packed : term->Input;
             nuint w = term->Weight;
             Step(x, w);
-            if (TTaps.Count == 3)
+            if (!TTaps.IsPacked)
             {
                 Step(x + 1, w + 1);
                 Step(x + 2, w + 2);
             }
+
+            packed += (nuint)(MostVectors * TSimd.Lanes);
         }
 
-        WriteTwo<TSimd, TVector>(tile, outputs + 0, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a00, a01);
-        WriteTwo<TSimd, TVector>(tile, outputs + 1, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a10, a11);
-        WriteTwo<TSimd, TVector>(tile, outputs + 2, (nint)(x0 - tile.Input), (nint)(x1 - tile.Input), a20, a21);
+        WriteTwo<TSimd, TVector>(tile, outputs + 0, at, a00, a01);
+        WriteTwo<TSimd, TVector>(tile, outputs + 1, at, a10, a11);
+        WriteTwo<TSimd, TVector>(tile, outputs + 2, at, a20, a21);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         void Step(nuint x, nuint w)
@@ -378,32 +404,41 @@ internal static unsafe class ConvolutionKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteThree<TSimd, TVector>(in ConvolutionTile tile, OutputChannel* output, nint p0, nint p1, nint p2, TVector a0, TVector a1, TVector a2)
-        where TSimd : struct, ISimd<TVector>
-        where TVector : struct
+    private static void Prefetch(byte* address)
     {
-        if (tile.IsLast)
+        if (Sse.IsSupported)
         {
-            a2 = Finish<TSimd, TVector>(tile, output, p2, a2);
+            Sse.Prefetch0(address);
         }
-
-        WriteTwo<TSimd, TVector>(tile, output, p0, p1, a0, a1);
-        TSimd.Store(a2, output->Plane + p2);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteTwo<TSimd, TVector>(in ConvolutionTile tile, OutputChannel* output, nint p0, nint p1, TVector a0, TVector a1)
+    private static void WriteThree<TSimd, TVector>(in ConvolutionTile tile, OutputChannel* output, in PixelTile at, TVector a0, TVector a1, TVector a2)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
     {
         if (tile.IsLast)
         {
-            a0 = Finish<TSimd, TVector>(tile, output, p0, a0);
-            a1 = Finish<TSimd, TVector>(tile, output, p1, a1);
+            a2 = Finish<TSimd, TVector>(tile, output, at.Third, a2);
         }
 
-        TSimd.Store(a0, output->Plane + p0);
-        TSimd.Store(a1, output->Plane + p1);
+        WriteTwo<TSimd, TVector>(tile, output, at, a0, a1);
+        TSimd.Store(a2, output->Plane + at.Third);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void WriteTwo<TSimd, TVector>(in ConvolutionTile tile, OutputChannel* output, in PixelTile at, TVector a0, TVector a1)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct
+    {
+        if (tile.IsLast)
+        {
+            a0 = Finish<TSimd, TVector>(tile, output, at.First, a0);
+            a1 = Finish<TSimd, TVector>(tile, output, at.Second, a1);
+        }
+
+        TSimd.Store(a0, output->Plane + at.First);
+        TSimd.Store(a1, output->Plane + at.Second);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -24,7 +24,13 @@ internal sealed class ConvolutionLayer<TSimd, TVector>
         _runner = runner;
         _terms = convolution.Terms(layout, phases);
         _winograd = WinogradRunner<TSimd, TVector>.Serves(convolution, layout) ? new WinogradRunner<TSimd, TVector>(convolution, layout, planes, runner) : null;
+        CanRunInPlace = _winograd?.CanRunInPlace ?? ConvolutionRunner<TSimd, TVector>.CanRunInPlace(convolution, layout);
     }
+
+    /// <summary>
+    /// Whether the output may be the residual: each of its pixels is then written once only, right after its residual was read.
+    /// </summary>
+    public bool CanRunInPlace { get; }
 
     /// <summary>Runs the convolution: output = max(floor, scale · (bias + Σ weight · pixel) + residual).</summary>
     /// <param name="call">On what.</param>

@@ -17,14 +17,31 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
 
     // Enough taps that loading and storing the sums costs little.
     private const int TapsAtATime = 144;
+
+    // Packed pixels in floats: with the weights of a few channels they fill a first-level cache of 32 KiB.
+    private const int PackedAtHand = 6144;
     private readonly Term[] _terms;
     private readonly OutputChannel[] _outputs;
+    private readonly float[] _packed;
+
+    // Floats of a term of a packed tile, and terms of the largest.
+    private static int PackedTile => ConvolutionKernels.MostVectors * TSimd.Lanes;
+
+    private static int MostPackedTerms => PackedAtHand / PackedTile;
 
     /// <summary>Makes a runner for convolutions of up to so many terms and output channels.</summary>
     public ConvolutionRunner(int terms, int outputs)
     {
         _terms = GC.AllocateUninitializedArray<Term>(terms, pinned: true);
-        _outputs = GC.AllocateUninitializedArray<OutputChannel>(outputs + 3, pinned: true);
+        _outputs = GC.AllocateUninitializedArray<OutputChannel>(outputs + 3 + ConvolutionKernels.MostChannels, pinned: true);
+        _packed = GC.AllocateUninitializedArray<float>(PackedAtHand, pinned: true);
+    }
+
+    /// <summary>Whether the output may be the residual, see <see cref="ConvolutionLayer{TSimd, TVector}.CanRunInPlace"/>.</summary>
+    public static bool CanRunInPlace(Convolution convolution, PlaneLayout layout)
+    {
+        int inputsAtATime = convolution.TapsOfTerm == 1 ? MostPackedTerms / convolution.TermsOfInput : MostInputs(layout, convolution);
+        return convolution.Inputs <= inputsAtATime && Padded(convolution.Outputs) == convolution.Outputs;
     }
 
     /// <summary>Runs a convolution: output = max(floor, scale · (bias + Σ weight · pixel) + residual).</summary>
@@ -36,12 +53,28 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         int outputs = SetOutputs(convolution, call);
         int terms = SetTerms(convolution, allTerms, call);
         int padded = Pad(outputs);
-        PixelTile[] tiles = call.Output.Layout.Tiles;
-        int inputs = terms / convolution.TermsOfInput;
-        int inputsAtATime = InputsAtATime(call.Output.Layout, convolution, inputs);
-        int termsAtATime = inputsAtATime * convolution.TermsOfInput;
-        int tilesAtATime = TilesAtATime(call.Output.Layout, convolution.Rows, inputsAtATime);
         var part = new ConvolutionTile { Input = call.Input.Start, Floor = call.HasRelu ? 0 : float.NegativeInfinity };
+        if (convolution.TapsOfTerm == 1)
+        {
+            RunPacked(part, call.Output.Layout.Tiles, terms, padded);
+        }
+        else
+        {
+            RunInPlace(convolution, part, call.Output.Layout, terms, padded);
+        }
+
+        for (int output = 0; output < outputs; output++)
+        {
+            call.Output.Layout.ClearHalo(_outputs[output].Plane);
+        }
+    }
+
+    private void RunInPlace(Convolution convolution, ConvolutionTile part, PlaneLayout layout, int terms, int outputs)
+    {
+        PixelTile[] tiles = layout.Tiles;
+        int inputsAtATime = InputsAtATime(layout, convolution, terms / convolution.TermsOfInput);
+        int termsAtATime = inputsAtATime * convolution.TermsOfInput;
+        int tilesAtATime = TilesAtATime(layout, convolution.Rows, inputsAtATime);
         Term* all = Address(_terms);
         for (int tile = 0; tile < tiles.Length; tile += tilesAtATime)
         {
@@ -52,39 +85,78 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
                 part.Count = Math.Min(termsAtATime, terms - term);
                 part.IsFirst = term == 0;
                 part.IsLast = term + termsAtATime >= terms;
-                if (convolution.TapsOfTerm == 3)
-                {
-                    RunPart<ThreeTaps>(part, someTiles, padded);
-                }
-                else
-                {
-                    RunPart<OneTap>(part, someTiles, padded);
-                }
+                RunPart<ThreeTaps>(part, someTiles, outputs, 0);
             }
-        }
-
-        for (int output = 0; output < outputs; output++)
-        {
-            call.Output.Layout.ClearHalo(_outputs[output].Plane);
         }
     }
 
-    private void RunPart<TTaps>(in ConvolutionTile part, ReadOnlySpan<PixelTile> tiles, int outputs)
+    // Of planes that lie far apart each term would touch another page: the pixels of some tiles are packed once, and read for every output channel.
+    private void RunPacked(ConvolutionTile part, PixelTile[] tiles, int terms, int outputs)
+    {
+        int passes = (terms + MostPackedTerms - 1) / MostPackedTerms;
+        int termsAtATime = (terms + passes - 1) / passes;
+        int tilesAtATime = Math.Max(1, MostPackedTerms / termsAtATime);
+        int stride = termsAtATime * PackedTile;
+        float* pixels = part.Input;
+        float* packed = Address(_packed);
+        Term* all = Address(_terms);
+        part.Input = packed;
+        for (int tile = 0; tile < tiles.Length; tile += tilesAtATime)
+        {
+            ReadOnlySpan<PixelTile> someTiles = tiles.AsSpan(tile, Math.Min(tilesAtATime, tiles.Length - tile));
+            for (int term = 0; term < terms; term += termsAtATime)
+            {
+                part.Terms = all + term;
+                part.Count = Math.Min(termsAtATime, terms - term);
+                part.IsFirst = term == 0;
+                part.IsLast = term + termsAtATime >= terms;
+                for (int i = 0; i < someTiles.Length; i++)
+                {
+                    Pack(pixels, part, someTiles[i], packed + (i * stride));
+                }
+
+                RunPart<PackedTap>(part, someTiles, outputs, stride);
+            }
+        }
+    }
+
+    private static void Pack(float* pixels, in ConvolutionTile part, PixelTile tile, float* packed)
+    {
+        float* first = pixels + tile.First;
+        float* second = pixels + tile.Second;
+        float* third = pixels + tile.Third;
+        for (int i = 0; i < part.Count; i++)
+        {
+            nuint at = part.Terms[i].Input;
+            TSimd.Store(TSimd.Load(first + at), packed);
+            TSimd.Store(TSimd.Load(second + at), packed + TSimd.Lanes);
+            if (tile.Third >= 0)
+            {
+                TSimd.Store(TSimd.Load(third + at), packed + (2 * TSimd.Lanes));
+            }
+
+            packed += PackedTile;
+        }
+    }
+
+    private void RunPart<TTaps>(in ConvolutionTile part, ReadOnlySpan<PixelTile> tiles, int outputs, int stride)
         where TTaps : struct, ITaps
     {
         OutputChannel* first = Address(_outputs);
+        ConvolutionTile current = part;
         for (int done = 0; done < outputs;)
         {
             int count = Chunk(outputs - done);
             for (int i = 0; i < tiles.Length; i++)
             {
+                current.Input = part.Input + (i * stride);
                 if (tiles[i].Third >= 0)
                 {
-                    RunThree<TTaps>(part, first + done, count, tiles[i]);
+                    RunThree<TTaps>(current, first + done, count, tiles[i]);
                 }
                 else
                 {
-                    RunTwo<TTaps>(part, first + done, count, tiles[i]);
+                    RunTwo<TTaps>(current, first + done, count, tiles[i]);
                 }
             }
 
@@ -95,7 +167,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     // Twelve are groups of four and of six alike. What is left can be cut into groups of three and four, as 1, 2 and 5 cannot.
     private static int Chunk(int outputs) => outputs is 12 or 15 or 16 or > 17 ? 12 : outputs;
 
-    private static void RunThree<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, PixelTile tile)
+    private static void RunThree<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
         where TTaps : struct, ITaps
     {
         while (count > 0)
@@ -103,11 +175,11 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
             bool isFour = count is not (3 or 6 or 9);
             if (isFour)
             {
-                ConvolutionKernels.Run3X4<TSimd, TVector, TTaps>(part, outputs, tile.First, tile.Second, tile.Third);
+                ConvolutionKernels.Run3X4<TSimd, TVector, TTaps>(part, outputs, tile);
             }
             else
             {
-                ConvolutionKernels.Run3X3<TSimd, TVector, TTaps>(part, outputs, tile.First, tile.Second, tile.Third);
+                ConvolutionKernels.Run3X3<TSimd, TVector, TTaps>(part, outputs, tile);
             }
 
             int run = isFour ? 4 : 3;
@@ -116,7 +188,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         }
     }
 
-    private static void RunTwo<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, PixelTile tile)
+    private static void RunTwo<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
         where TTaps : struct, ITaps
     {
         while (count > 0)
@@ -124,15 +196,15 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
             int run = count switch { 6 or 9 or 10 or > 11 => 6, 3 => 3, _ => 4 };
             if (run == 6)
             {
-                ConvolutionKernels.Run2X6<TSimd, TVector, TTaps>(part, outputs, tile.First, tile.Second);
+                ConvolutionKernels.Run2X6<TSimd, TVector, TTaps>(part, outputs, tile);
             }
             else if (run == 4)
             {
-                ConvolutionKernels.Run2X4<TSimd, TVector, TTaps>(part, outputs, tile.First, tile.Second);
+                ConvolutionKernels.Run2X4<TSimd, TVector, TTaps>(part, outputs, tile);
             }
             else
             {
-                ConvolutionKernels.Run2X3<TSimd, TVector, TTaps>(part, outputs, tile.First, tile.Second);
+                ConvolutionKernels.Run2X3<TSimd, TVector, TTaps>(part, outputs, tile);
             }
 
             outputs += run;
@@ -184,22 +256,32 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     // The last channel is repeated until groups of three and four fit: within one group, so that both write the same.
     private int Pad(int outputs)
     {
-        int padded = outputs switch { < 3 => 3, 5 => 6, _ => outputs };
+        int padded = Padded(outputs);
         for (int i = outputs; i < padded; i++)
         {
             _outputs[i] = _outputs[outputs - 1];
         }
 
+        // What a kernel fetches ahead behind the last channel must be there, if not of use.
+        for (int i = padded; i < padded + ConvolutionKernels.MostChannels; i++)
+        {
+            _outputs[i].Weights = _outputs[0].Weights;
+        }
+
         return padded;
     }
+
+    private static int Padded(int outputs) => outputs switch { < 3 => 3, 5 => 6, _ => outputs };
 
     // As many whole planes as there is room for, but never so few that sums are loaded and stored often.
     private static int InputsAtATime(PlaneLayout layout, Convolution convolution, int inputs)
     {
-        int most = Math.Max(TapsAtATime / convolution.Taps, PixelsAtHand / layout.PlaneStride);
+        int most = MostInputs(layout, convolution);
         int passes = (inputs + most - 1) / most;
         return (inputs + passes - 1) / passes;
     }
+
+    private static int MostInputs(PlaneLayout layout, Convolution convolution) => Math.Max(TapsAtATime / convolution.Taps, PixelsAtHand / layout.PlaneStride);
 
     private static int TilesAtATime(PlaneLayout layout, int rows, int inputs)
     {

@@ -49,21 +49,24 @@ internal unsafe struct ConvolutionTile
     public float Floor;
 }
 
-/// <summary>How many taps a <see cref="Term"/> stands for: they lie one behind the other, in the input as in the weights.</summary>
+/// <summary>What a <see cref="Term"/> stands for.</summary>
 internal interface ITaps
 {
-    /// <summary>1 or 3.</summary>
-    static abstract int Count { get; }
+    /// <summary>
+    /// Whether it is one tap, of pixels that were copied so that what a tile reads lies in one piece, in the order in which it is read; otherwise it is
+    /// three taps that lie one behind the other, in the input as in the weights.
+    /// </summary>
+    static abstract bool IsPacked { get; }
 }
 
-/// <summary>Terms of one tap.</summary>
-internal readonly struct OneTap : ITaps
+/// <summary>Terms of one tap of packed pixels.</summary>
+internal readonly struct PackedTap : ITaps
 {
-    public static int Count => 1;
+    public static bool IsPacked => true;
 }
 
-/// <summary>Terms of three taps, a row of a 3×3 kernel: a third of the terms to load.</summary>
+/// <summary>Terms of three taps, a row of a 3×3 kernel: a third of the terms to load, and nothing to pack.</summary>
 internal readonly struct ThreeTaps : ITaps
 {
-    public static int Count => 3;
+    public static bool IsPacked => false;
 }

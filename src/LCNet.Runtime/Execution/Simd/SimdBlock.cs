@@ -51,7 +51,7 @@ internal sealed class SimdBlock<TSimd, TVector>
     }
 
     /// <summary>Runs the block with its kept channels.</summary>
-    /// <returns>Where the output is; never <paramref name="input"/>.</returns>
+    /// <returns>Where the output is: another buffer, or <paramref name="input"/> itself.</returns>
     public PlaneBuffer Run(PlaneBuffer input, ReadOnlySpan<long> keep, ReadOnlySpan<float> channelScales, float layerScale)
     {
         // relu(x) · s = relu(s · x), as scales of kept channels are above 0.
@@ -79,7 +79,8 @@ internal sealed class SimdBlock<TSimd, TVector>
             _projection.Run(new ConvolutionCall { Input = _middle is null ? read : Subsampled(input), Output = residual });
         }
 
-        PlaneBuffer output = Other(input);
+        // In place where that may be: half the memory to go through.
+        PlaneBuffer output = _projection is null && _last.CanRunInPlace ? input : Other(input);
         _last.Run(new ConvolutionCall { Input = inner, Output = output, KeptInputs = keep, Scale = layerScale, Residual = residual, HasRelu = true });
         return output;
     }

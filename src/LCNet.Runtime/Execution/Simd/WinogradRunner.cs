@@ -20,7 +20,7 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
     private const int ManyWeights = 98304;
 
     // With fewer pixels for each weight, reading twice as many weights costs what fewer products save.
-    private const int FewestPixels = 196;
+    private const int FewestPixels = 64;
 
     // From fewer input channels the transform of the output costs more than it saves.
     private const int FewestInputs = 8;
@@ -59,6 +59,9 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
     public static bool Serves(Convolution convolution, PlaneLayout layout) =>
         convolution is { Rows: 3, Columns: 3, Stride: 1, Inputs: >= FewestInputs }
         && layout.Width >= TSimd.Lanes && layout.Height * layout.Width >= FewestPixels;
+
+    /// <summary>Whether the output may be the residual. Vectors that overlap read residuals of pixels that are written already.</summary>
+    public bool CanRunInPlace => _width % TSimd.Lanes == 0;
 
     /// <summary>Runs the convolution: output = max(floor, scale · (bias + Σ weight · pixel) + residual).</summary>
     public void Run(in ConvolutionCall call)

@@ -56,11 +56,13 @@ public class ConvolutionRunnerTests
         PlaneBuffer input = planes.Buffer("input", present, shape.Height, shape.Width);
         PlaneBuffer phases = planes.Buffer("phases", (shape.Kernel == 1 ? 1 : 4) * present, shape.OutputHeight, shape.OutputWidth);
         PlaneBuffer output = planes.Buffer("output", shape.KeptOutputs.Length, shape.OutputHeight, shape.OutputWidth);
-        PlaneBuffer residual = planes.Buffer("residual", shape.KeptOutputs.Length, shape.OutputHeight, shape.OutputWidth);
         PlaneBuffer read = shape.Stride == 1 ? input : phases;
         var runner = new ConvolutionRunner<TSimd, TVector>(shape.Inputs * convolution.Taps, shape.Outputs);
         Term[] terms = convolution.Terms(read.Layout, shape.Kernel == 1 ? 1 : 4);
         WinogradRunner<TSimd, TVector>? winograd = isWinograd ? new WinogradRunner<TSimd, TVector>(convolution, read.Layout, planes, runner) : null;
+        bool canRunInPlace = winograd?.CanRunInPlace ?? ConvolutionRunner<TSimd, TVector>.CanRunInPlace(convolution, read.Layout);
+        bool isInPlace = canRunInPlace && shape.KeptOutputs.Length == shape.Outputs;
+        PlaneBuffer residual = isInPlace ? output : planes.Buffer("residual", shape.KeptOutputs.Length, shape.OutputHeight, shape.OutputWidth);
         float[][] result = [.. shape.KeptOutputs.Select(_ => new float[shape.OutputHeight * shape.OutputWidth])];
         foreach (float factor in new[] { -3f, 1f })
         {
