@@ -57,6 +57,7 @@ public static class ServerHost
         builder.Services.AddServing();
         builder.Services.AddServerHealth();
         builder.Services.AddClassification(options);
+        builder.Services.AddLivePage(options);
         builder.WebHost.UseServerEndpoints();
         configure?.Invoke(builder.Services);
 
@@ -64,6 +65,7 @@ public static class ServerHost
         app.MapServerHealth();
         app.MapServerTelemetry();
         app.MapClassification();
+        app.MapLivePage();
         return app;
     }
 }

@@ -20,7 +20,7 @@ public sealed class ServerEndpoints
     /// <exception cref="InvalidOperationException">The server has not started.</exception>
     public IPEndPoint Grpc => Of(_grpc);
 
-    /// <summary>Address and port of the health checks.</summary>
+    /// <summary>Address and port of the live page, the health checks and metrics.</summary>
     /// <exception cref="InvalidOperationException">The server has not started.</exception>
     public IPEndPoint Http => Of(_http);
 

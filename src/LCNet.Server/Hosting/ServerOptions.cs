@@ -42,7 +42,7 @@ public sealed record ServerOptions
     /// <summary>Port of gRPC, HTTP/2 without TLS, 0 to 65535 (default 8001); 0 for a free one.</summary>
     public int GrpcPort { get; init; } = 8001;
 
-    /// <summary>Port of the health checks and metrics, HTTP/1.1 without TLS, 0 to 65535 (default 8000); 0 for a free one.</summary>
+    /// <summary>Port of the live page, the health checks and metrics, HTTP/1.1 without TLS, 0 to 65535 (default 8000); 0 for a free one.</summary>
     public int HttpPort { get; init; } = 8000;
 
     /// <summary>Largest encoded image in bytes, 1 to 1 GiB (default 8 MiB); a larger one is refused with <c>INVALID_ARGUMENT</c>.</summary>
@@ -72,6 +72,9 @@ public sealed record ServerOptions
     /// one is read once a reply is written. Each takes the memory of its request.
     /// </summary>
     public int MaxStreamInFlight { get; init; } = 32;
+
+    /// <summary>Whether the live page is served at <c>/</c> of the HTTP port, with what it asks for under <c>/live</c>. Default: true.</summary>
+    public bool Page { get; init; } = true;
 
     /// <summary>How log lines look. Default: <see cref="LogFormat.Auto"/>.</summary>
     public LogFormat LogFormat { get; init; }

@@ -38,6 +38,7 @@ internal static class ServerOptionsReader
                 : null,
             MaxBatch = values.Number(nameof(ServerOptions.MaxBatch), defaults.MaxBatch, 1, MaxBatch),
             MaxStreamInFlight = values.Number(nameof(ServerOptions.MaxStreamInFlight), defaults.MaxStreamInFlight, 1, MaxStreamInFlight),
+            Page = values.Flag(nameof(ServerOptions.Page), defaults.Page),
             LogFormat = values.Choice(nameof(ServerOptions.LogFormat), defaults.LogFormat),
             LogLevel = values.Choice(nameof(ServerOptions.LogLevel), defaults.LogLevel),
         };

@@ -10,6 +10,9 @@ internal sealed class Serving(IHostApplicationLifetime lifetime) : IDisposable
     /// <summary>Whether calls are taken.</summary>
     public bool IsReady => Volatile.Read(ref _models) is not null && !lifetime.ApplicationStopping.IsCancellationRequested;
 
+    /// <summary>The models while calls are taken; null while none are.</summary>
+    public ModelCatalog? Current => IsReady ? Volatile.Read(ref _models) : null;
+
     /// <summary>The models, for a call that begins.</summary>
     /// <exception cref="RpcException">UNAVAILABLE: no calls are taken.</exception>
     public ModelCatalog Models

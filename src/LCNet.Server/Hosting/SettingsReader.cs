@@ -49,6 +49,19 @@ internal sealed class SettingsReader(IConfigurationSection section)
         return good ? value : absent;
     }
 
+    /// <summary>Reads <c>true</c> or <c>false</c>, in any case.</summary>
+    public bool Flag(string name, bool absent)
+    {
+        if (!Has(name))
+        {
+            return absent;
+        }
+
+        bool good = bool.TryParse(Text(name, string.Empty), out bool value);
+        Require(good, name, $"'{section[name]}' is neither true nor false");
+        return good ? value : absent;
+    }
+
     /// <summary>Reads a name of an enumeration, in any case.</summary>
     public T Choice<T>(string name, T absent)
         where T : struct, Enum

@@ -16,4 +16,7 @@ internal static class StatusNames
 
     /// <summary>The name of a status code, for example <c>INVALID_ARGUMENT</c>; <c>UNKNOWN</c> where there is no such code.</summary>
     public static string Of(StatusCode status) => (int)status >= 0 && (int)status < Names.Length ? Names[(int)status] : Names[(int)StatusCode.Unknown];
+
+    /// <summary>The status code of a name; <see cref="StatusCode.Unknown"/> where there is no such name.</summary>
+    public static StatusCode Parse(string name) => Array.IndexOf(Names, name) is >= 0 and int status ? (StatusCode)status : StatusCode.Unknown;
 }

@@ -69,10 +69,11 @@ internal static class TelemetryExtensions
         .AddAspNetCoreInstrumentation(options => options.Filter = IsTraced)
         .AddOtlpExporter("traces", target.Apply);
 
-    // What a supervisor asks every few seconds is not worth a span.
+    // What a supervisor or a page asks every few seconds is not worth a span.
     private static bool IsTraced(HttpContext context) =>
         !context.Request.Path.StartsWithSegments(HealthExtensions.LivenessPath)
         && !context.Request.Path.StartsWithSegments(HealthExtensions.ReadinessPath)
         && !context.Request.Path.StartsWithSegments(HealthExtensions.GrpcPath)
-        && !context.Request.Path.StartsWithSegments(MetricsPath);
+        && !context.Request.Path.StartsWithSegments(MetricsPath)
+        && !context.Request.Path.StartsWithSegments(LivePageExtensions.FiguresPath);
 }

@@ -23,6 +23,7 @@ public sealed class ServerOptionsTests
     [InlineData("BindAddress=here", "LCNet:BindAddress: 'here'")]
     [InlineData("LogFormat=xml", "LCNet:LogFormat: 'xml' is none of Auto, Text, Json")]
     [InlineData("LogLevel=3", "LCNet:LogLevel: '3'")]
+    [InlineData("Page=maybe", "LCNet:Page: 'maybe' is neither true nor false")]
     [InlineData("HttpPort=8001", "LCNet:HttpPort: 8001 is GrpcPort too")]
     [InlineData("Wrokers=1", "LCNet:Wrokers: there is no such setting")]
     public void Build_WrongSetting_IsNamed(string setting, string problem)

@@ -1,0 +1,52 @@
+namespace LCNet.Server;
+
+/// <summary>Adds the live page: what an operator sees of a running server without any other tool.</summary>
+internal static class LivePageExtensions
+{
+    /// <summary>Path of the figures.</summary>
+    public const string FiguresPath = "/live/figures";
+
+    /// <summary>Path that classifies an image.</summary>
+    public const string ClassifyPath = "/live/classify";
+
+    /// <summary>Adds what the page shows, unless the page is turned off.</summary>
+    public static IServiceCollection AddLivePage(this IServiceCollection services, ServerOptions options)
+    {
+        if (options.Page)
+        {
+            services.AddSingleton<LiveRecorder>();
+            services.AddHostedService(provider => provider.GetRequiredService<LiveRecorder>());
+            services.AddSingleton<FiguresPublisher>();
+            services.AddSingleton<LiveClassifier>();
+        }
+
+        return services;
+    }
+
+    /// <summary>Maps the page, its files, its figures and its way to classify, unless the page is turned off.</summary>
+    public static void MapLivePage(this WebApplication app)
+    {
+        if (!app.Services.GetRequiredService<ServerOptions>().Page)
+        {
+            return;
+        }
+
+        foreach (PageFile file in PageFile.All)
+        {
+            app.MapMethods(file.Path, [HttpMethods.Get, HttpMethods.Head], file.WriteAsync);
+        }
+
+        FiguresPublisher figures = app.Services.GetRequiredService<FiguresPublisher>();
+        app.MapGet(FiguresPath, context => WriteFiguresAsync(context, figures));
+        app.Map(ClassifyPath, (RequestDelegate)app.Services.GetRequiredService<LiveClassifier>().AnswerAsync);
+    }
+
+    private static async Task WriteFiguresAsync(HttpContext context, FiguresPublisher figures)
+    {
+        ReadOnlyMemory<byte> json = figures.Json;
+        PageHeaders.Write(context.Response, "application/json");
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.ContentLength = json.Length;
+        await context.Response.Body.WriteAsync(json, context.RequestAborted).ConfigureAwait(false);
+    }
+}
