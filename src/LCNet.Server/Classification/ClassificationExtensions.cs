@@ -8,6 +8,8 @@ internal static class ClassificationExtensions
     {
         services.AddSingleton<ImageReader>();
         services.AddSingleton<ImageClassifier>();
+        services.AddSingleton<StreamDrain>();
+        services.AddHostedService(provider => provider.GetRequiredService<StreamDrain>());
         services.AddSingleton<ClassifyStreams>();
         services.AddSingleton<ClassifierService>();
         services.AddSingleton<OpenInferenceService>();

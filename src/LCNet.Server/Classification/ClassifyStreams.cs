@@ -7,7 +7,7 @@ namespace LCNet.Server;
 
 /// <summary>Runs the calls of <c>ClassifyStream</c>, and measures each of their requests like a call of its own. Thread-safe.</summary>
 internal sealed class ClassifyStreams(
-    ServerOptions options, ServerMetrics metrics, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<ClassifyStreams> logger)
+    ServerOptions options, ServerMetrics metrics, StreamDrain drain, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<ClassifyStreams> logger)
 {
     /// <summary>Runs one call to its end.</summary>
     /// <param name="requests">From the caller.</param>
@@ -25,7 +25,15 @@ internal sealed class ClassifyStreams(
         var reader = new StreamRequestReader(requests, context, options.RequestLimit, lifetime.ApplicationStopping);
         using var call = new ClassifyStreamCall(
             reader, replies, (request, write) => AnswerAsync(request, write, answer, context), options.StreamInFlight, context.CancellationToken);
-        await call.RunAsync().ConfigureAwait(false);
+        drain.Begin();
+        try
+        {
+            await call.RunAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            drain.End();
+        }
     }
 
     private async Task AnswerAsync(
