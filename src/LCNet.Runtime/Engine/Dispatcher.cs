@@ -55,6 +55,7 @@ public sealed class Dispatcher
         RunHead(result.MutableLogits);
         result.ExecutedFlops = _executed;
         result.Effort = effort;
+        result.BatchSize = 1;
     }
 
     /// <summary>Runs one image with every gate open, as the static network does; the gates themselves do not run.</summary>

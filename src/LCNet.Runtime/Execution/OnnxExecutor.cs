@@ -6,7 +6,7 @@ namespace LCNet.Runtime;
 /// <summary>Runs segments with ONNX Runtime, on CPU or CUDA. The weights of kept channels are gathered inside the block's graph.</summary>
 public sealed class OnnxExecutor : ISegmentExecutor
 {
-    private readonly List<InferenceSession> _all = [];
+    private readonly OnnxSegments _segments;
 
     /// <summary>Loads every segment of a bundle.</summary>
     /// <param name="bundle">Verified.</param>
@@ -19,19 +19,7 @@ public sealed class OnnxExecutor : ISegmentExecutor
         Manifest = bundle.Manifest;
         DeviceOf = device;
         using SessionOptions options = OnnxSessions.Options(device);
-        try
-        {
-            Stem = Load(bundle, Manifest.Stem.File, options, ["image"], ["y"]);
-            Gates = [.. Manifest.Spans.Select(span => Load(bundle, span.File, options, ["x", "effort"], ["layers", "channels"]))];
-            Blocks = [.. Manifest.Blocks.Select(block => Load(bundle, block.File, options, ["x", "keep", "channel_scale", "layer_scale"], ["y"]))];
-            Shortcuts = [.. Manifest.Blocks.Select(block => block.ShortcutFile is null ? null : Load(bundle, block.ShortcutFile, options, ["x"], ["y"]))];
-            Head = Load(bundle, Manifest.Head.File, options, ["x"], ["logits"]);
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
+        _segments = new OnnxSegments(bundle, options, byRows: false);
     }
 
     /// <inheritdoc/>
@@ -41,53 +29,19 @@ public sealed class OnnxExecutor : ISegmentExecutor
 
     internal ComputeDevice DeviceOf { get; }
 
-    internal InferenceSession Stem { get; }
+    internal InferenceSession Stem => _segments.Stem;
 
-    internal IReadOnlyList<InferenceSession> Gates { get; }
+    internal IReadOnlyList<InferenceSession> Gates => _segments.Gates;
 
-    internal IReadOnlyList<InferenceSession> Blocks { get; }
+    internal IReadOnlyList<InferenceSession> Blocks => _segments.Blocks;
 
-    internal IReadOnlyList<InferenceSession?> Shortcuts { get; }
+    internal IReadOnlyList<InferenceSession?> Shortcuts => _segments.Shortcuts;
 
-    internal InferenceSession Head { get; }
+    internal InferenceSession Head => _segments.Head;
 
     /// <inheritdoc/>
     public ISegmentLane CreateLane() => new OnnxLane(this);
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (InferenceSession session in _all)
-        {
-            session.Dispose();
-        }
-
-        _all.Clear();
-    }
-
-    private InferenceSession Load(Bundle bundle, string file, SessionOptions options, string[] inputs, string[] outputs)
-    {
-        InferenceSession session;
-        try
-        {
-            session = new InferenceSession(bundle.PathOf(file), options);
-        }
-        catch (OnnxRuntimeException exception)
-        {
-            throw new BundleException(bundle.Folder, [$"{file} is refused by ONNX Runtime: {exception.Message.ReplaceLineEndings(" ")}"]);
-        }
-
-        _all.Add(session);
-        RequireNames(bundle, file, "inputs", session.InputNames, inputs);
-        RequireNames(bundle, file, "outputs", session.OutputNames, outputs);
-        return session;
-    }
-
-    private static void RequireNames(Bundle bundle, string file, string what, IReadOnlyList<string> actual, string[] expected)
-    {
-        if (!actual.Order(StringComparer.Ordinal).SequenceEqual(expected.Order(StringComparer.Ordinal)))
-        {
-            throw new BundleException(bundle.Folder, [$"{file} has the {what} {string.Join(", ", actual)}; expected: {string.Join(", ", expected)}"]);
-        }
-    }
+    public void Dispose() => _segments.Dispose();
 }

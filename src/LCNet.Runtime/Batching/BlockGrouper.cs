@@ -1,0 +1,260 @@
+using System.Numerics;
+using System.Numerics.Tensors;
+using LCNet.Bundles;
+
+namespace LCNet.Runtime;
+
+/// <summary>
+/// Decides which images run a block together. A dispatch keeps the union of its images' channels; for a channel that an image does not keep its scale is 0,
+/// so results are those of the image alone. Groups begin as one an image; as long as the cost model says that joining two saves time, the pair
+/// that saves most is joined. It allocates nothing after it was made. Not thread-safe.
+/// </summary>
+/// <remarks>
+/// Rows and channels are padded to the fixed sizes where the caps of the images allow it. Where they do not, a group has exactly the rows and channels that it
+/// needs: a shape that was not warmed up costs time once, a bill beyond a cap would break a promise. An image alone and unpadded costs what its plan says,
+/// so there always is a way.
+/// </remarks>
+internal sealed class BlockGrouper
+{
+    private const double Never = double.NegativeInfinity;
+
+    private readonly FlopsModel _flops;
+    private readonly DispatchCosts _costs;
+    private readonly int _most;
+    private readonly int _words;
+    private readonly ulong[] _unions;
+    private readonly ulong[] _joined;
+    private readonly int[] _groupOf;
+    private readonly int[] _counts;
+    private readonly long[] _roofs;
+    private readonly long[] _roofSums;
+    private readonly int[] _rows;
+    private readonly int[] _channels;
+    private readonly double[] _cost;
+    private readonly double[] _savings;
+    private readonly int[] _images;
+    private readonly BlockGroup[] _groups;
+    private readonly int[] _next;
+    private int _groupCount;
+
+    /// <summary>Makes a grouper.</summary>
+    /// <param name="bundle">The network.</param>
+    /// <param name="costs">What dispatches cost.</param>
+    /// <param name="maxImages">Most images of a batch.</param>
+    public BlockGrouper(Bundle bundle, DispatchCosts costs, int maxImages)
+    {
+        _flops = bundle.Flops;
+        _costs = costs;
+        _most = maxImages;
+        _words = (bundle.Manifest.Blocks.Max(block => block.Channels) + 63) / 64;
+        _unions = new ulong[maxImages * _words];
+        _joined = new ulong[_words];
+        _groupOf = new int[maxImages];
+        _counts = new int[maxImages];
+        _roofs = new long[maxImages];
+        _roofSums = new long[maxImages];
+        _rows = new int[maxImages];
+        _channels = new int[maxImages];
+        _cost = new double[maxImages];
+        _savings = new double[maxImages * maxImages];
+        _images = new int[maxImages];
+        _groups = new BlockGroup[maxImages];
+        _next = new int[maxImages];
+    }
+
+    /// <summary>The groups that were decided last.</summary>
+    public ReadOnlySpan<BlockGroup> Groups => _groups.AsSpan(0, _groupCount);
+
+    /// <summary>Groups the images that run a block.</summary>
+    /// <param name="block">Index of the block.</param>
+    /// <param name="images">Places in the batch of those that run it.</param>
+    /// <param name="plans">The plan of each image of the batch.</param>
+    /// <param name="bill">What each image may be billed.</param>
+    public void Group(int block, ReadOnlySpan<int> images, ReadOnlySpan<ImagePlan> plans, FlopsBill bill)
+    {
+        for (int i = 0; i < images.Length; i++)
+        {
+            Begin(block, i, plans[images[i]].Kept(block), bill.Slack(images[i]));
+        }
+
+        for (int i = 0; i < images.Length; i++)
+        {
+            for (int j = i + 1; j < images.Length; j++)
+            {
+                _savings[(i * _most) + j] = Saving(block, i, j, out _, out _);
+            }
+        }
+
+        while (FindBest(images.Length, out int into, out int from))
+        {
+            Join(block, into, from, images.Length);
+        }
+
+        Collect(images);
+    }
+
+    /// <summary>The images of a group, places in the batch.</summary>
+    public ReadOnlySpan<int> Images(in BlockGroup group) => _images.AsSpan(group.First, group.Count);
+
+    /// <summary>Lists the channels of a group and the scale of each for each of its images.</summary>
+    /// <param name="block">That was grouped.</param>
+    /// <param name="images">Of the group, or some of them.</param>
+    /// <param name="plans">The plan of each image of the batch.</param>
+    /// <param name="keep">Takes the union of the images' channels, ascending, then the last one again until it is full.</param>
+    /// <param name="scales">Takes a row of as many values an image; 0 for a channel that it does not keep, for repeated channels, and for rows beyond the images.</param>
+    public void Write(int block, ReadOnlySpan<int> images, ReadOnlySpan<ImagePlan> plans, Span<long> keep, Span<float> scales)
+    {
+        Array.Clear(_joined);
+        foreach (int image in images)
+        {
+            Add(_joined, plans[image].Kept(block));
+        }
+
+        int count = 0;
+        for (int word = 0; word < _words; word++)
+        {
+            for (ulong bits = _joined[word]; bits != 0; bits &= bits - 1)
+            {
+                keep[count++] = (word * 64) + BitOperations.TrailingZeroCount(bits);
+            }
+        }
+
+        keep[count..].Fill(keep[count - 1]);
+        scales.Clear();
+        for (int row = 0; row < images.Length; row++)
+        {
+            ReadOnlySpan<long> kept = plans[images[row]].Kept(block);
+            ReadOnlySpan<float> values = plans[images[row]].ChannelScales(block);
+            Span<float> target = scales.Slice(row * keep.Length, keep.Length);
+            int at = 0;
+            for (int i = 0; i < kept.Length; i++)
+            {
+                while (keep[at] != kept[i])
+                {
+                    at++;
+                }
+
+                target[at] = values[i];
+            }
+        }
+    }
+
+    private static void Add(Span<ulong> set, ReadOnlySpan<long> channels)
+    {
+        foreach (long channel in channels)
+        {
+            set[(int)channel / 64] |= 1UL << ((int)channel % 64);
+        }
+    }
+
+    private static int CountOf(ReadOnlySpan<ulong> set)
+    {
+        int count = 0;
+        foreach (ulong word in set)
+        {
+            count += BitOperations.PopCount(word);
+        }
+
+        return count;
+    }
+
+    private Span<ulong> UnionOf(int group) => _unions.AsSpan(group * _words, _words);
+
+    private void Begin(int block, int group, ReadOnlySpan<long> kept, long slack)
+    {
+        UnionOf(group).Clear();
+        Add(UnionOf(group), kept);
+        _groupOf[group] = group;
+        _counts[group] = 1;
+        _roofs[group] = _flops.Block(block, kept.Length) + slack;
+        _roofSums[group] = _roofs[group];
+        Fit(block, 1, kept.Length, _roofs[group], _roofSums[group], out _rows[group], out _channels[group]);
+        _cost[group] = _costs.Of(block, _rows[group], _channels[group]);
+    }
+
+    // The shape for a number of images and channels that nobody's cap forbids, rather a padded one than not.
+    private bool Fit(int block, int count, int union, long roof, long roofSum, out int rows, out int channels)
+    {
+        int paddedRows = _costs.Rows.Up(count);
+        int paddedChannels = _costs.Channels(block).Up(union);
+        for (int choice = 0; choice < 4; choice++)
+        {
+            rows = (choice & 1) == 0 ? paddedRows : count;
+            channels = (choice & 2) == 0 ? paddedChannels : union;
+            long flops = _flops.Block(block, channels);
+            if (flops <= roof && rows * flops <= roofSum)
+            {
+                return true;
+            }
+        }
+
+        (rows, channels) = (count, union);
+        return false;
+    }
+
+    private double Saving(int block, int a, int b, out int rows, out int channels)
+    {
+        TensorPrimitives.BitwiseOr<ulong>(UnionOf(a), UnionOf(b), _joined);
+        return Fit(block, _counts[a] + _counts[b], CountOf(_joined), Math.Min(_roofs[a], _roofs[b]), _roofSums[a] + _roofSums[b], out rows, out channels)
+            ? _cost[a] + _cost[b] - _costs.Of(block, rows, channels)
+            : Never;
+    }
+
+    private bool FindBest(int count, out int into, out int from)
+    {
+        double best = 0;
+        (into, from) = (-1, -1);
+        for (int i = 0; i < count; i++)
+        {
+            for (int j = i + 1; _counts[i] > 0 && j < count; j++)
+            {
+                if (_counts[j] > 0 && _savings[(i * _most) + j] > best)
+                {
+                    best = _savings[(i * _most) + j];
+                    (into, from) = (i, j);
+                }
+            }
+        }
+
+        return into >= 0;
+    }
+
+    private void Join(int block, int into, int from, int count)
+    {
+        Saving(block, into, from, out _rows[into], out _channels[into]);
+        _joined.CopyTo(UnionOf(into));
+        _cost[into] = _costs.Of(block, _rows[into], _channels[into]);
+        _counts[into] += _counts[from];
+        _counts[from] = 0;
+        _roofs[into] = Math.Min(_roofs[into], _roofs[from]);
+        _roofSums[into] += _roofSums[from];
+        for (int i = 0; i < count; i++)
+        {
+            _groupOf[i] = _groupOf[i] == from ? into : _groupOf[i];
+            if (_counts[i] > 0 && i != into)
+            {
+                _savings[(Math.Min(i, into) * _most) + Math.Max(i, into)] = Saving(block, Math.Min(i, into), Math.Max(i, into), out _, out _);
+            }
+        }
+    }
+
+    private void Collect(ReadOnlySpan<int> images)
+    {
+        _groupCount = 0;
+        int first = 0;
+        for (int group = 0; group < images.Length; group++)
+        {
+            if (_counts[group] > 0)
+            {
+                _groups[_groupCount++] = new BlockGroup(first, _counts[group], _rows[group], _channels[group]);
+                _next[group] = first;
+                first += _counts[group];
+            }
+        }
+
+        for (int i = 0; i < images.Length; i++)
+        {
+            _images[_next[_groupOf[i]]++] = images[i];
+        }
+    }
+}
