@@ -7,7 +7,7 @@ namespace LCNet.Runtime;
 /// <summary>
 /// Decides which images run a block together. A dispatch keeps the union of its images' channels; for a channel that an image does not keep its scale is 0,
 /// so results are those of the image alone. Groups begin as one an image; as long as the cost model says that joining two saves time, the pair
-/// that saves most is joined. It allocates nothing after it was made. Not thread-safe.
+/// of most merit is joined. It allocates nothing after it was made. Not thread-safe.
 /// </summary>
 /// <remarks>
 /// Rows and channels are padded to the fixed sizes where the caps of the images allow it. Where they do not, a group has exactly the rows and channels that it
@@ -17,6 +17,10 @@ namespace LCNet.Runtime;
 internal sealed class BlockGrouper
 {
     private const double Never = double.NegativeInfinity;
+
+    // Small dispatches may all take as long, so that many pairs save the same. The one that adds least work leaves most to be joined later: a small price
+    // on work, a share of what it costs in the largest dispatch, tells them apart. Against all partitions of small batches it halved what was left to gain.
+    private const double PriceOfWork = 0.1;
 
     private readonly FlopsModel _flops;
     private readonly DispatchCosts _costs;
@@ -31,11 +35,12 @@ internal sealed class BlockGrouper
     private readonly int[] _rows;
     private readonly int[] _channels;
     private readonly double[] _cost;
-    private readonly double[] _savings;
+    private readonly double[] _merits;
     private readonly int[] _images;
     private readonly BlockGroup[] _groups;
     private readonly int[] _next;
     private int _groupCount;
+    private double _price;
 
     /// <summary>Makes a grouper.</summary>
     /// <param name="bundle">The network.</param>
@@ -56,7 +61,7 @@ internal sealed class BlockGrouper
         _rows = new int[maxImages];
         _channels = new int[maxImages];
         _cost = new double[maxImages];
-        _savings = new double[maxImages * maxImages];
+        _merits = new double[maxImages * maxImages];
         _images = new int[maxImages];
         _groups = new BlockGroup[maxImages];
         _next = new int[maxImages];
@@ -72,6 +77,8 @@ internal sealed class BlockGrouper
     /// <param name="bill">What each image may be billed.</param>
     public void Group(int block, ReadOnlySpan<int> images, ReadOnlySpan<ImagePlan> plans, FlopsBill bill)
     {
+        int whole = _costs.Channels(block).Most;
+        _price = _costs.Of(block, _costs.Rows.Most, whole) / (_costs.Rows.Most * (double)_flops.Block(block, whole));
         for (int i = 0; i < images.Length; i++)
         {
             Begin(block, i, plans[images[i]].Kept(block), bill.Slack(images[i]));
@@ -81,7 +88,7 @@ internal sealed class BlockGrouper
         {
             for (int j = i + 1; j < images.Length; j++)
             {
-                _savings[(i * _most) + j] = Saving(block, i, j, out _, out _);
+                _merits[(i * _most) + j] = Merit(block, i, j, out _, out _);
             }
         }
 
@@ -192,25 +199,30 @@ internal sealed class BlockGrouper
         return false;
     }
 
-    private double Saving(int block, int a, int b, out int rows, out int channels)
+    private double Merit(int block, int a, int b, out int rows, out int channels)
     {
         TensorPrimitives.BitwiseOr<ulong>(UnionOf(a), UnionOf(b), _joined);
-        return Fit(block, _counts[a] + _counts[b], CountOf(_joined), Math.Min(_roofs[a], _roofs[b]), _roofSums[a] + _roofSums[b], out rows, out channels)
-            ? _cost[a] + _cost[b] - _costs.Of(block, rows, channels)
-            : Never;
+        if (!Fit(block, _counts[a] + _counts[b], CountOf(_joined), Math.Min(_roofs[a], _roofs[b]), _roofSums[a] + _roofSums[b], out rows, out channels))
+        {
+            return Never;
+        }
+
+        double saving = _cost[a] + _cost[b] - _costs.Of(block, rows, channels);
+        long more = (rows * _flops.Block(block, channels)) - (_rows[a] * _flops.Block(block, _channels[a])) - (_rows[b] * _flops.Block(block, _channels[b]));
+        return saving > 0 ? saving - (PriceOfWork * _price * more) : Never;
     }
 
     private bool FindBest(int count, out int into, out int from)
     {
-        double best = 0;
+        double best = Never;
         (into, from) = (-1, -1);
         for (int i = 0; i < count; i++)
         {
             for (int j = i + 1; _counts[i] > 0 && j < count; j++)
             {
-                if (_counts[j] > 0 && _savings[(i * _most) + j] > best)
+                if (_counts[j] > 0 && _merits[(i * _most) + j] > best)
                 {
-                    best = _savings[(i * _most) + j];
+                    best = _merits[(i * _most) + j];
                     (into, from) = (i, j);
                 }
             }
@@ -221,7 +233,7 @@ internal sealed class BlockGrouper
 
     private void Join(int block, int into, int from, int count)
     {
-        Saving(block, into, from, out _rows[into], out _channels[into]);
+        Merit(block, into, from, out _rows[into], out _channels[into]);
         _joined.CopyTo(UnionOf(into));
         _cost[into] = _costs.Of(block, _rows[into], _channels[into]);
         _counts[into] += _counts[from];
@@ -233,7 +245,7 @@ internal sealed class BlockGrouper
             _groupOf[i] = _groupOf[i] == from ? into : _groupOf[i];
             if (_counts[i] > 0 && i != into)
             {
-                _savings[(Math.Min(i, into) * _most) + Math.Max(i, into)] = Saving(block, Math.Min(i, into), Math.Max(i, into), out _, out _);
+                _merits[(Math.Min(i, into) * _most) + Math.Max(i, into)] = Merit(block, Math.Min(i, into), Math.Max(i, into), out _, out _);
             }
         }
     }

@@ -3,15 +3,39 @@ namespace LCNet.Runtime;
 /// <summary>How an engine runs.</summary>
 public sealed record EngineOptions
 {
+    /// <summary>Most of <see cref="MaxDelay"/>: 10 s.</summary>
+    public static readonly TimeSpan MaxDelayLimit = TimeSpan.FromSeconds(10);
+
     /// <summary>Where to run: <c>cpu</c> (default), <c>cuda</c> or <c>cuda:N</c>.</summary>
     public string Device { get; init; } = "cpu";
 
     /// <summary>What runs segments. Default: <see cref="ExecutorKind.Auto"/>.</summary>
     public ExecutorKind Executor { get; init; }
 
-    /// <summary>Images that run at the same time; 0 (default) for one a processor core on the CPU and one on a GPU.</summary>
+    /// <summary>
+    /// Images that run at the same time; 0 (default) for one a processor core on the CPU and one on a GPU. Without meaning where there are batches, which run one
+    /// after another.
+    /// </summary>
     public int Workers { get; init; }
 
-    /// <summary>Images that may wait for a worker, at least 0; one more is refused.</summary>
+    /// <summary>Images that may wait for a worker, or besides those that fill the next batch, at least 0; one more is refused.</summary>
     public int MaxQueue { get; init; } = 1024;
+
+    /// <summary>
+    /// Most images of a batch, 1 to 256 (default 32). Loading takes time and memory in proportion: every shape up to it is run, and the device's buffers hold four times as
+    /// many activations.
+    /// </summary>
+    public int MaxBatch { get; init; } = 32;
+
+    /// <summary>How long an image waits for others to share its batch, 0 to 10 s (default 2 ms). 0 runs at once whatever waits; a batch that runs is waited for in any case.</summary>
+    public TimeSpan MaxDelay { get; init; } = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>
+    /// FLOPs that a batch may take, as far as effort and caps of its images tell beforehand, so that heavy images do not delay light ones: an image that would go beyond
+    /// them waits for the next batch. At least 0; 0 (default) for half of what <see cref="MaxBatch"/> images take at effort 1.
+    /// </summary>
+    public long FlopsBudget { get; init; }
+
+    /// <summary>The clock of delays and durations of batches.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
 }

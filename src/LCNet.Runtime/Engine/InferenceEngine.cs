@@ -1,29 +1,22 @@
-using System.Diagnostics;
 using LCNet.Bundles;
 
 namespace LCNet.Runtime;
 
-/// <summary>Runs the network of one bundle: as many images at a time as it has workers, the others wait in order. Thread-safe.</summary>
+/// <summary>
+/// Runs the network of one bundle. On a CPU as many images run at a time as there are workers, each by itself; on a GPU images are gathered into batches. The others wait
+/// in order. Thread-safe.
+/// </summary>
 public sealed class InferenceEngine : IDisposable
 {
-    private readonly ISegmentExecutor _executor;
-    private readonly List<ISegmentLane> _lanes = [];
-    private readonly ResourcePool<Dispatcher> _workers;
+    private const int MaxBatchLimit = 256;
 
-    private InferenceEngine(Bundle bundle, ISegmentExecutor executor, int workers, int maxQueue)
+    private readonly IImageRunner _runner;
+
+    private InferenceEngine(Bundle bundle, IImageRunner runner)
     {
         Bundle = bundle;
         Efforts = new EffortCurve(bundle.Manifest.Calibration);
-        _executor = executor;
-        try
-        {
-            _workers = new ResourcePool<Dispatcher>(Enumerable.Range(0, workers).Select(_ => CreateWorker()), maxQueue);
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
+        _runner = runner;
     }
 
     /// <summary>The network.</summary>
@@ -33,15 +26,15 @@ public sealed class InferenceEngine : IDisposable
     public EffortCurve Efforts { get; }
 
     /// <summary>Where it runs, for example <c>cpu</c>.</summary>
-    public string Device => _executor.Device;
+    public string Device => _runner.Device;
 
     /// <summary>What runs its segments.</summary>
-    public ExecutorKind Executor => _executor is SimdExecutor ? ExecutorKind.Simd : ExecutorKind.OnnxRuntime;
+    public ExecutorKind Executor => _runner.Kind;
 
-    /// <summary>Images that wait for a worker now, for a moment also one that is being refused.</summary>
-    public int Waiting => _workers.Waiting;
+    /// <summary>Images that wait for a worker or a batch now, for a moment also one that is being refused.</summary>
+    public int Waiting => _runner.Waiting;
 
-    /// <summary>Loads a bundle and runs every segment once, so that the first request finds it warm.</summary>
+    /// <summary>Loads a bundle and runs every segment, so that the first request finds it warm.</summary>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
     /// <exception cref="BundleException">A segment cannot be loaded or run; the message names its file.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
@@ -51,15 +44,21 @@ public sealed class InferenceEngine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfNegative(options.Workers);
         ArgumentOutOfRangeException.ThrowIfNegative(options.MaxQueue);
-        var device = ComputeDevice.Parse(options.Device);
-        int workers = options.Workers > 0 ? options.Workers : device.IsCuda ? 1 : Environment.ProcessorCount;
-        return new InferenceEngine(bundle, CreateExecutor(bundle, device, options.Executor), workers, options.MaxQueue);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxBatch, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.MaxBatch, MaxBatchLimit);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxDelay, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.MaxDelay, EngineOptions.MaxDelayLimit);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.FlopsBudget);
+        return new InferenceEngine(bundle, CreateRunner(bundle, options));
     }
 
     /// <summary>A result that fits this network, to be reused.</summary>
     public InferenceResult CreateResult() => new(Bundle.Manifest);
 
-    /// <summary>Runs one image once a worker is free: on the calling thread where one is free at once, else on one of the thread pool.</summary>
+    /// <summary>
+    /// Runs one image: where workers run images, once one is free, on the calling thread where that is at once, else on one of the thread pool; where there are batches, as part of
+    /// the next one that has room.
+    /// </summary>
     /// <param name="image">The network's input, 3 × height × width finite values.</param>
     /// <param name="effort">In (0, 1].</param>
     /// <param name="cap">Most FLOPs, at least <see cref="FlopsModel.Minimum"/>; <see cref="Planner.NoCap"/> for none.</param>
@@ -68,7 +67,7 @@ public sealed class InferenceEngine : IDisposable
     /// <exception cref="QueueFullException">Too many images wait already.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before it ran.</exception>
     /// <exception cref="ArgumentException">The image has another length, or effort or cap is out of range.</exception>
-    public async ValueTask RunAsync(ReadOnlyMemory<float> image, double effort, long cap, InferenceResult result, CancellationToken cancellation)
+    public ValueTask RunAsync(ReadOnlyMemory<float> image, double effort, long cap, InferenceResult result, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(result);
         if (image.Length != Bundle.Manifest.Input.Length)
@@ -82,36 +81,22 @@ public sealed class InferenceEngine : IDisposable
         }
 
         ArgumentOutOfRangeException.ThrowIfLessThan(cap, Bundle.Flops.Minimum);
-        long queued = Stopwatch.GetTimestamp();
-        Dispatcher worker;
-        using (ImageActivities.StartQueue("worker"))
-        {
-            worker = await _workers.RentAsync(cancellation).ConfigureAwait(false);
-        }
-
-        try
-        {
-            long started = Stopwatch.GetTimestamp();
-            worker.Run(image.Span, effort, cap, result);
-            result.QueueTime = Stopwatch.GetElapsedTime(queued, started);
-            result.ExecuteTime = Stopwatch.GetElapsedTime(started);
-        }
-        finally
-        {
-            _workers.Return(worker);
-        }
+        return _runner.RunAsync(image, effort, cap, result, cancellation);
     }
 
     /// <summary>Frees the network. Call it once nothing runs.</summary>
-    public void Dispose()
+    public void Dispose() => _runner.Dispose();
+
+    private static IImageRunner CreateRunner(Bundle bundle, EngineOptions options)
     {
-        foreach (ISegmentLane lane in _lanes)
+        var device = ComputeDevice.Parse(options.Device);
+        if (options.Executor == ExecutorKind.Batched || (options.Executor == ExecutorKind.Auto && device.IsCuda))
         {
-            lane.Dispose();
+            return new BatchRunner(new OnnxBatchExecutor(bundle, device), options);
         }
 
-        _lanes.Clear();
-        _executor.Dispose();
+        int workers = options.Workers > 0 ? options.Workers : device.IsCuda ? 1 : Environment.ProcessorCount;
+        return new WorkerRunner(bundle, CreateExecutor(bundle, device, options.Executor), workers, options.MaxQueue);
     }
 
     private static ISegmentExecutor CreateExecutor(Bundle bundle, ComputeDevice device, ExecutorKind kind)
@@ -121,7 +106,7 @@ public sealed class InferenceEngine : IDisposable
             throw new DeviceException($"{device} cannot be used: the SIMD executor runs on the CPU only.");
         }
 
-        if (kind == ExecutorKind.OnnxRuntime || device.IsCuda)
+        if (kind == ExecutorKind.OnnxRuntime)
         {
             return new OnnxExecutor(bundle, device);
         }
@@ -135,13 +120,5 @@ public sealed class InferenceEngine : IDisposable
             // Its graphs are of another form than those that lcnet writes.
             return new OnnxExecutor(bundle, device);
         }
-    }
-
-    private Dispatcher CreateWorker()
-    {
-        ISegmentLane lane = _executor.CreateLane();
-        _lanes.Add(lane);
-        Dispatcher.WarmUp(Bundle, lane);
-        return new Dispatcher(Bundle, lane);
     }
 }

@@ -1,0 +1,228 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace LCNet.Runtime;
+
+/// <summary>Gathers images that are asked for one by one into batches, and runs these one after another on a thread of its own. Thread-safe.</summary>
+internal sealed class DynamicBatcher : IDisposable
+{
+    private readonly Action<ReadOnlySpan<BatchImage>> _run;
+    private readonly BatchQueue _queue;
+    private readonly TimeProvider _time;
+    private readonly int _maxWaiting;
+    private readonly Lock _free = new();
+    private readonly Stack<BatchItem> _items = new();
+    private readonly object _gate = new();
+    private readonly List<BatchItem> _batch;
+    private readonly BatchImage[] _images;
+    private readonly Action<BatchItem, CancellationToken> _cancel;
+    private readonly ITimer _timer;
+    private readonly Thread _thread;
+    private bool _isStopping;
+
+    /// <summary>Begins to gather.</summary>
+    /// <param name="run">Runs a batch. What it throws is told to each image of that batch and to no other.</param>
+    /// <param name="queue">Decides when a batch is taken; not used by anybody else.</param>
+    /// <param name="maxImages">Most images of a batch.</param>
+    /// <param name="maxQueue">Images that may wait besides those that fill the next batch, at least 0.</param>
+    /// <param name="time">The clock.</param>
+    public DynamicBatcher(Action<ReadOnlySpan<BatchImage>> run, BatchQueue queue, int maxImages, int maxQueue, TimeProvider time)
+    {
+        _run = run;
+        _queue = queue;
+        _time = time;
+        _maxWaiting = maxImages + maxQueue;
+        _batch = new List<BatchItem>(maxImages);
+        _images = new BatchImage[maxImages];
+        _cancel = Cancel;
+        _timer = time.CreateTimer(static batcher => ((DynamicBatcher)batcher!).Wake(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _thread = new Thread(Work) { IsBackground = true, Name = "LCNet batches" };
+        _thread.Start();
+    }
+
+    /// <summary>Images that wait for a batch.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _queue.Count;
+            }
+        }
+    }
+
+    /// <summary>Runs an image as part of some batch.</summary>
+    /// <param name="image">What to run; its trace is that of the caller.</param>
+    /// <param name="estimate">FLOPs that it is expected to take.</param>
+    /// <param name="cancellation">Gives up waiting and frees its place; an image whose batch has begun runs to its end.</param>
+    /// <exception cref="QueueFullException">Too many images wait already.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled before its batch began.</exception>
+    /// <exception cref="ObjectDisposedException">The batcher has been disposed of.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask RunAsync(BatchImage image, double estimate, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        BatchItem item = Rent();
+        try
+        {
+            Activity? caller = Activity.Current;
+            item.Wait = ImageActivities.StartQueue("batch");
+            Activity.Current = caller;
+            item.Begin(image with { Trace = caller?.Context ?? default }, estimate, _time.GetTimestamp());
+            Enqueue(item);
+            using (cancellation.UnsafeRegister(static (waiting, token) => ((BatchItem)waiting!).Cancel(token), item))
+            {
+                await item.EndAsync().ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            item.Wait?.Dispose();
+            Return(item);
+        }
+    }
+
+    /// <summary>Stops once the batch that runs has ended. Images that still wait fail.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isStopping = true;
+            Monitor.PulseAll(_gate);
+        }
+
+        _thread.Join();
+        _timer.Dispose();
+    }
+
+    private void Enqueue(BatchItem item)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isStopping, this);
+            if (_queue.Count >= _maxWaiting)
+            {
+                throw new QueueFullException(_maxWaiting);
+            }
+
+            _queue.Add(item);
+            Monitor.Pulse(_gate);
+        }
+    }
+
+    private void Cancel(BatchItem item, CancellationToken token)
+    {
+        lock (_gate)
+        {
+            if (!_queue.Remove(item))
+            {
+                return;
+            }
+
+            // The batch that it kept from closing may be another one now.
+            Monitor.Pulse(_gate);
+        }
+
+        item.Fail(new OperationCanceledException(token));
+    }
+
+    private void Wake()
+    {
+        lock (_gate)
+        {
+            Monitor.Pulse(_gate);
+        }
+    }
+
+    private void Work()
+    {
+        while (Take())
+        {
+            Run();
+        }
+
+        foreach (BatchItem item in _batch)
+        {
+            item.Fail(new ObjectDisposedException(nameof(DynamicBatcher)));
+        }
+    }
+
+    // Waits for the next batch. Without one, when stopping, what still waits is left in its place.
+    private bool Take()
+    {
+        lock (_gate)
+        {
+            while (!_isStopping)
+            {
+                if (_queue.TryTake(_batch, out TimeSpan wait))
+                {
+                    return true;
+                }
+
+                // Timers know whole milliseconds and cut off the rest: rounded up, this one does not go off before it is time.
+                _timer.Change(wait < TimeSpan.Zero ? wait : TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
+                Monitor.Wait(_gate);
+            }
+
+            _queue.TakeAll(_batch);
+            return false;
+        }
+    }
+
+    private void Run()
+    {
+        long began = _time.GetTimestamp();
+        for (int i = 0; i < _batch.Count; i++)
+        {
+            _batch[i].Wait?.Dispose();
+            _images[i] = _batch[i].Image;
+        }
+
+        // Ending the wait of an image makes its caller's span this thread's.
+        Activity.Current = null;
+        Exception? failure = null;
+        try
+        {
+            _run(_images.AsSpan(0, _batch.Count));
+        }
+        catch (Exception exception)
+        {
+            failure = exception;
+        }
+
+        TimeSpan took = _time.GetElapsedTime(began);
+        foreach (BatchItem item in _batch)
+        {
+            item.Image.Result.QueueTime = _time.GetElapsedTime(item.Queued, began);
+            item.Image.Result.ExecuteTime = took;
+            if (failure is null)
+            {
+                item.Succeed();
+            }
+            else
+            {
+                item.Fail(failure);
+            }
+        }
+
+        Array.Clear(_images);
+    }
+
+    private BatchItem Rent()
+    {
+        lock (_free)
+        {
+            return _items.TryPop(out BatchItem? item) ? item : new BatchItem(_cancel);
+        }
+    }
+
+    private void Return(BatchItem item)
+    {
+        item.Clear();
+        lock (_free)
+        {
+            _items.Push(item);
+        }
+    }
+}
