@@ -42,7 +42,7 @@ internal static class ClassifyReply
             Effort = result.Effort,
             QueueUs = (long)(waited + result.QueueTime).TotalMicroseconds,
             ExecuteUs = (long)result.ExecuteTime.TotalMicroseconds,
-            BatchSize = 1,
+            BatchSize = result.BatchSize,
             Device = engine.Device,
         };
         compute.Blocks.Capacity = plan.Blocks;

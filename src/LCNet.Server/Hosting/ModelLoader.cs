@@ -13,7 +13,16 @@ internal sealed class ModelLoader(
     public Task StartedAsync(CancellationToken cancellationToken)
     {
         // An image is admitted where it gets its buffers; what has them is not refused by the engine any more.
-        var engine = new EngineOptions { Device = options.Device, Executor = options.Executor, Workers = options.Workers, MaxQueue = options.MaxUnderWay };
+        var engine = new EngineOptions
+        {
+            Device = options.Device,
+            Executor = options.Executor,
+            Workers = options.Workers,
+            MaxQueue = options.MaxUnderWay,
+            MaxBatch = options.BatchMaxImages,
+            MaxDelay = options.BatchMaxDelay,
+            FlopsBudget = options.BatchMaxFlops,
+        };
         var models = new ModelCatalog(ModelRepository.Load(Path.GetFullPath(options.Models), engine), options);
         metrics.Begin(models);
         serving.Begin(models);

@@ -21,10 +21,15 @@ public sealed record ServerOptions
     /// <summary>Where models run: <c>cpu</c> (default), <c>cuda</c> or <c>cuda:N</c>.</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>What runs models: <c>Auto</c> (default), <c>Simd</c> (CPU only) or <c>OnnxRuntime</c>.</summary>
+    /// <summary>
+    /// What runs models: <c>Auto</c> (default; <c>Simd</c> on the CPU, <c>Batched</c> on a GPU), <c>Simd</c> (CPU only), <c>OnnxRuntime</c> or <c>Batched</c>.
+    /// </summary>
     public ExecutorKind Executor { get; init; }
 
-    /// <summary>Images of a model that run at the same time, 0 to 1024; 0 (default) for one a processor core on the CPU and one on a GPU.</summary>
+    /// <summary>
+    /// Images of a model that run at the same time, 0 to 1024; 0 (default) for one a processor core on the CPU and one on a GPU. Without meaning where images run in
+    /// batches, one batch after another.
+    /// </summary>
     public int Workers { get; init; }
 
     /// <summary>
@@ -32,6 +37,18 @@ public sealed record ServerOptions
     /// refused with <c>RESOURCE_EXHAUSTED</c>. An image that waits takes the memory of its request.
     /// </summary>
     public int MaxQueue { get; init; } = 1024;
+
+    /// <summary>Most images of a model that run together where images run in batches, 1 to 256 (default 32). Loading takes time and memory in proportion.</summary>
+    public int BatchMaxImages { get; init; } = new EngineOptions().MaxBatch;
+
+    /// <summary>How long an image waits for others to share its batch, <c>00:00:00</c> to <c>00:00:10</c> (default 2 ms, <c>00:00:00.002</c>).</summary>
+    public TimeSpan BatchMaxDelay { get; init; } = new EngineOptions().MaxDelay;
+
+    /// <summary>
+    /// FLOPs that a batch may take, as far as effort and caps of its images tell beforehand, 0 to 2^60: an image that would go beyond them waits for the next batch, so that heavy
+    /// images do not delay light ones. 0 (default) for half of what <see cref="BatchMaxImages"/> images take at effort 1.
+    /// </summary>
+    public long BatchMaxFlops { get; init; }
 
     /// <summary>Effort of requests that state neither effort nor a cap, in (0, 1]. Default: 1, the model at its most accurate.</summary>
     public double DefaultEffort { get; init; } = 1;
@@ -82,8 +99,10 @@ public sealed record ServerOptions
     /// <summary>Least severe level that is logged. Default: <see cref="LogLevel.Information"/>.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
-    // Those that run, and those that are decoded meanwhile.
-    internal int MaxUnderWay => (Workers > 0 ? Workers : Environment.ProcessorCount) + Environment.ProcessorCount;
+    // Those that run, and those that are decoded meanwhile; of batches, one that runs and one that gathers.
+    internal int MaxUnderWay => (RunsBatches ? 2 * BatchMaxImages : Workers > 0 ? Workers : Environment.ProcessorCount) + Environment.ProcessorCount;
+
+    internal bool RunsBatches => Executor == ExecutorKind.Batched || (Executor == ExecutorKind.Auto && ComputeDevice.Parse(Device).IsCuda);
 
     // Alone on a server, a stream finds room for every request that it reads.
     internal int StreamInFlight => (int)Math.Min(MaxStreamInFlight, (long)MaxUnderWay + MaxQueue);

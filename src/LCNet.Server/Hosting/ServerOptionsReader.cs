@@ -10,6 +10,8 @@ internal static class ServerOptionsReader
     private const int MaxWorkers = 1024;
     private const int MaxQueue = 1_000_000;
     private const int MaxBatch = 4096;
+    private const int MaxBatchImages = 256;
+    private const long MaxBatchFlops = 1L << 60;
     private const int MaxStreamInFlight = 1024;
     private const int MaxBytes = 1 << 30;
     private const long MaxPixels = 1 << 28;
@@ -27,6 +29,9 @@ internal static class ServerOptionsReader
             Executor = values.Choice(nameof(ServerOptions.Executor), defaults.Executor),
             Workers = values.Number(nameof(ServerOptions.Workers), defaults.Workers, 0, MaxWorkers),
             MaxQueue = values.Number(nameof(ServerOptions.MaxQueue), defaults.MaxQueue, 0, MaxQueue),
+            BatchMaxImages = values.Number(nameof(ServerOptions.BatchMaxImages), defaults.BatchMaxImages, 1, MaxBatchImages),
+            BatchMaxDelay = values.Duration(nameof(ServerOptions.BatchMaxDelay), defaults.BatchMaxDelay, EngineOptions.MaxDelayLimit),
+            BatchMaxFlops = values.Number(nameof(ServerOptions.BatchMaxFlops), defaults.BatchMaxFlops, 0, MaxBatchFlops),
             DefaultEffort = values.Share(nameof(ServerOptions.DefaultEffort), defaults.DefaultEffort),
             BindAddress = values.Text(nameof(ServerOptions.BindAddress), defaults.BindAddress),
             GrpcPort = values.Number(nameof(ServerOptions.GrpcPort), defaults.GrpcPort, 0, MaxPort),

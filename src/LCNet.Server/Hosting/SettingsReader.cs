@@ -62,6 +62,22 @@ internal sealed class SettingsReader(IConfigurationSection section)
         return good ? value : absent;
     }
 
+    /// <summary>Reads a duration, hours, minutes and seconds, from 0 to a most.</summary>
+    public TimeSpan Duration(string name, TimeSpan absent, TimeSpan most)
+    {
+        if (!Has(name))
+        {
+            return absent;
+        }
+
+        // A bare number would be days.
+        string text = Text(name, string.Empty);
+        bool good = text.Contains(':', StringComparison.Ordinal)
+            && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan value) && value >= TimeSpan.Zero && value <= most;
+        Require(good, name, $"'{section[name]}' is not a duration from {TimeSpan.Zero} to {most}");
+        return good ? TimeSpan.Parse(text, CultureInfo.InvariantCulture) : absent;
+    }
+
     /// <summary>Reads a name of an enumeration, in any case.</summary>
     public T Choice<T>(string name, T absent)
         where T : struct, Enum

@@ -8,9 +8,6 @@ namespace LCNet.Server;
 /// <param name="count">Images.</param>
 internal sealed class InferRows(ServedModel model, int count)
 {
-    /// <summary>Images that share a dispatch.</summary>
-    public const int BatchSize = 1;
-
     private readonly int _labels = model.Labels.Count;
     private readonly int _blocks = model.Engine.Bundle.Manifest.Blocks.Count;
 
@@ -38,6 +35,9 @@ internal sealed class InferRows(ServedModel model, int count)
     /// <summary>Of each block; 0 where it did not run.</summary>
     public long[] ChannelsRetained { get; } = new long[count * model.Engine.Bundle.Manifest.Blocks.Count];
 
+    /// <summary>Images that shared an image's dispatches, itself included; they need not be of this request.</summary>
+    public int[] BatchSize { get; } = new int[count];
+
     public long[] QueueUs { get; } = new long[count];
 
     public long[] ExecuteUs { get; } = new long[count];
@@ -61,6 +61,7 @@ internal sealed class InferRows(ServedModel model, int count)
         PlannedFlops[row] = result.Plan.Flops;
         ExecutedFlops[row] = result.ExecutedFlops;
         Effort[row] = result.Effort;
+        BatchSize[row] = result.BatchSize;
         for (int block = 0; block < _blocks; block++)
         {
             ChannelsRetained[(row * _blocks) + block] = result.Plan.Kept(block).Length;

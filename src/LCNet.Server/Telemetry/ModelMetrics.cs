@@ -82,7 +82,7 @@ internal sealed class ModelMetrics
     {
         for (int row = 0; row < rows.Count; row++)
         {
-            RecordTimes(rows.QueueUs[row], rows.ExecuteUs[row], InferRows.BatchSize);
+            RecordTimes(rows.QueueUs[row], rows.ExecuteUs[row], rows.BatchSize[row]);
             RecordFlops(rows.DenseFlops, rows.PlannedFlops[row], rows.ExecutedFlops[row]);
             ReadOnlySpan<long> channels = rows.ChannelsOf(row);
             for (int block = 0; block < channels.Length; block++)

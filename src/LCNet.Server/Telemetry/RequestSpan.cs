@@ -35,7 +35,7 @@ internal static class RequestSpan
         .SetTag("lcnet.images", rows.Count)
         .SetTag("lcnet.effort", rows.Effort[0])
         .SetTag("lcnet.device", model.Engine.Device)
-        .SetTag("lcnet.batch.size", InferRows.BatchSize)
+        .SetTag("lcnet.batch.size", rows.BatchSize.Max())
         .SetTag("lcnet.flops.dense", rows.DenseFlops * rows.Count)
         .SetTag("lcnet.flops.planned", rows.PlannedFlops.Sum())
         .SetTag("lcnet.flops.executed", rows.ExecutedFlops.Sum())

@@ -95,7 +95,7 @@ public sealed class BlockGrouperTests : IDisposable
             Assert.All(keep.Skip(union.Count), channel => Assert.Equal(union.Max, channel));
             for (int row = 0; row < group.Rows; row++)
             {
-                var expected = new float[group.Channels];
+                float[] expected = new float[group.Channels];
                 if (row < members.Length)
                 {
                     foreach ((long channel, float scale) in plans[members[row]].Kept(Block).ToArray().Zip(plans[members[row]].ChannelScales(Block).ToArray()))
