@@ -32,7 +32,8 @@ public sealed record EngineOptions
 
     /// <summary>
     /// FLOPs that a batch may take, as far as effort and caps of its images tell beforehand, so that heavy images do not delay light ones: an image that would go beyond
-    /// them waits for the next batch. At least 0; 0 (default) for half of what <see cref="MaxBatch"/> images take at effort 1.
+    /// them waits for the next batch. At least 0; 0 (default) for half of what <see cref="MaxBatch"/> images take at effort 1 in the mean: light images make batches of as many,
+    /// those at effort 1 of half as many.
     /// </summary>
     public long FlopsBudget { get; init; }
 

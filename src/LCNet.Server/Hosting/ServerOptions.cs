@@ -46,7 +46,8 @@ public sealed record ServerOptions
 
     /// <summary>
     /// FLOPs that a batch may take, as far as effort and caps of its images tell beforehand, 0 to 2^60: an image that would go beyond them waits for the next batch, so that heavy
-    /// images do not delay light ones. 0 (default) for half of what <see cref="BatchMaxImages"/> images take at effort 1.
+    /// images do not delay light ones. 0 (default) for half of what <see cref="BatchMaxImages"/> images take at effort 1 in the mean: light images make batches of as many, those at
+    /// effort 1 of half as many.
     /// </summary>
     public long BatchMaxFlops { get; init; }
 

@@ -138,16 +138,24 @@ public sealed class DynamicBatcherTests : IDisposable
     [Fact]
     public async Task Dispose_ImagesWait_FailsThemOnceTheBatchHasEnded()
     {
-        DynamicBatcher batcher = Batcher(maxImages: 1);
+        DynamicBatcher batcher = Batcher(maxImages: 1, maxQueue: 100_000);
         Task running = Run(batcher, 1);
         await _began.WaitAsync(Cancellation);
         Task waiting = Run(batcher, 2);
         Task disposing = Task.Run(batcher.Dispose, Cancellation);
+        Task refused = Run(batcher, 3);
+        while (!refused.IsCompleted)
+        {
+            // It still came before the end, and waits; now the next one.
+            await Task.Delay(5, Cancellation);
+            refused = Run(batcher, 3);
+        }
+
         _mayRun.Release(1);
         await running;
         await disposing;
         await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting);
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => Run(batcher, 3));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => refused);
         Assert.Equal([[1f]], _batches);
     }
 

@@ -41,4 +41,48 @@ public class AllocationTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
         Assert.True(executed > unseen.Length * bundle.Flops.Minimum);
     }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(0.4)]
+    public void Run_WarmBatchDispatcher_AllocatesNothing(double capShare)
+    {
+        const int MaxImages = 16;
+        using var folder = new TemporaryFolder();
+        Bundle bundle = TestBundles.Basic(folder);
+        using var lane = new QuietBatchLane(bundle.Manifest, MaxImages);
+        var dispatcher = new BatchDispatcher(bundle, lane, TestCosts.Linear(bundle, MaxImages, 0.5), MaxImages);
+        long cap = capShare < 1 ? bundle.Flops.Minimum + (long)(capShare * (bundle.Flops.Dense - bundle.Flops.Minimum)) : Planner.NoCap;
+        float[] image = new float[bundle.Manifest.Input.Length];
+        BatchImage[] batch = [.. Enumerable.Range(0, MaxImages).Select(i => new BatchImage(image, 1, i % 2 == 0 ? cap : Planner.NoCap, new InferenceResult(bundle.Manifest), default))];
+        dispatcher.Run(batch);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int count = 1; count <= MaxImages; count++)
+        {
+            dispatcher.Run(batch.AsSpan(0, count));
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.True(lane.Dispatches > 50, $"{lane.Dispatches}");
+    }
+
+    [Fact]
+    public void Run_WarmBatchLane_AllocatesLittleADispatchWhateverItsImages()
+    {
+        const int MaxImages = 16;
+        using var folder = new TemporaryFolder();
+        Bundle bundle = TestBundles.Basic(folder);
+        using var executor = new OnnxBatchExecutor(bundle, ComputeDevice.Parse("cpu"));
+        using OnnxBatchLane lane = executor.CreateLane(MaxImages);
+        var dispatcher = new BatchDispatcher(bundle, lane, TestCosts.Linear(bundle, MaxImages, 100), MaxImages);
+        BatchImage[] batch = [.. TestBundles.Images(bundle, MaxImages, 3).Select(image => new BatchImage(image, 1, Planner.NoCap, new InferenceResult(bundle.Manifest), default))];
+        dispatcher.Run(batch);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        dispatcher.Run(batch);
+        long bytes = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        // A launch that dear makes one dispatch of each block, and one of each shortcut that runs alone; besides those, gates, stem and head.
+        int most = (2 * bundle.Manifest.Blocks.Count) + bundle.Manifest.Spans.Count + 2;
+        Assert.InRange(bytes, 0, most * 1024);
+    }
 }

@@ -13,7 +13,13 @@ public sealed class BatchTraceTests : IDisposable
     public async Task RunAsync_ImagesThatShareDispatches_HaveSpansOfTheirOwnWithTheirShareOfTheFlops()
     {
         Bundle bundle = TestBundles.Basic(_folder);
-        using InferenceEngine engine = InferenceEngine.Load(bundle, new EngineOptions { Executor = ExecutorKind.Batched, MaxBatch = 5, MaxDelay = TimeSpan.FromSeconds(5) });
+        using InferenceEngine engine = InferenceEngine.Load(bundle, new EngineOptions
+        {
+            Executor = ExecutorKind.Batched,
+            MaxBatch = 5,
+            MaxDelay = TimeSpan.FromSeconds(5),
+            FlopsBudget = long.MaxValue,
+        });
         var spans = new ConcurrentBag<Activity>();
         using var listener = new ActivityListener
         {

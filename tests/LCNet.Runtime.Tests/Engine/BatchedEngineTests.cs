@@ -68,7 +68,8 @@ public sealed class BatchedEngineTests : IDisposable
     [Fact]
     public async Task RunAsync_ImageThatCannotBeRead_FailsItsOwnBatchOnly()
     {
-        using InferenceEngine engine = Load(maxBatch: 2);
+        // Long enough that batches close only when they are full.
+        using InferenceEngine engine = Load(maxBatch: 2, maxDelay: EngineOptions.MaxDelayLimit);
         using var broken = new GatedImage(_images[0]) { Failure = new IOException("gone") };
         Task failing = engine.RunAsync(broken.Memory, 1, Planner.NoCap, engine.CreateResult(), Cancellation).AsTask();
         Task beside = engine.RunAsync(_images[1], 1, Planner.NoCap, engine.CreateResult(), Cancellation).AsTask();
@@ -78,6 +79,15 @@ public sealed class BatchedEngineTests : IDisposable
         await Assert.ThrowsAsync<IOException>(() => failing);
         await Assert.ThrowsAsync<IOException>(() => beside);
         await Task.WhenAll(after, last);
+    }
+
+    [Fact]
+    public async Task RunAsync_DefaultBudget_ClosesBatchesOfWholeEffortAtHalfTheImages()
+    {
+        using InferenceEngine engine = InferenceEngine.Load(_bundle, Options(8, EngineOptions.MaxDelayLimit, budget: 0));
+        InferenceResult[] results = [.. Enumerable.Range(0, 8).Select(_ => engine.CreateResult())];
+        await Task.WhenAll(results.Select((result, i) => engine.RunAsync(_images[i], 1, Planner.NoCap, result, Cancellation).AsTask()));
+        Assert.All(results, result => Assert.Equal(4, result.BatchSize));
     }
 
     [Theory]
@@ -123,7 +133,8 @@ public sealed class BatchedEngineTests : IDisposable
 
     private static double Effort(int image) => 1 - (0.02 * image);
 
-    private static EngineOptions Options(int maxBatch, TimeSpan maxDelay) => new() { Executor = ExecutorKind.Batched, MaxBatch = maxBatch, MaxDelay = maxDelay };
+    private static EngineOptions Options(int maxBatch, TimeSpan maxDelay, long budget = long.MaxValue) =>
+        new() { Executor = ExecutorKind.Batched, MaxBatch = maxBatch, MaxDelay = maxDelay, FlopsBudget = budget };
 
     private static void AssertSame(InferenceResult expected, InferenceResult actual)
     {
