@@ -19,6 +19,7 @@ public sealed class BatchTests(ServerFixture fixture)
         ClassifyRequest[] requests = [.. Enumerable.Range(0, 120).Select(seed =>
         {
             ClassifyRequest request = TestImages.Png(seed);
+            request.TopK = fixture.Bundle.Manifest.Labels.Count;
             if (seed % 3 == 0)
             {
                 request.MaxFlops = flops.Minimum + (seed * (flops.Dense - flops.Minimum) / 120);
