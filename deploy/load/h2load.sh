@@ -13,13 +13,7 @@ port=${PORT:-8001} http_port=${HTTP_PORT:-8000} requests=${REQUESTS:-2000} clien
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# A gRPC message: not compressed, length, then ClassifyRequest with encoded_image (3) and effort (6).
-perl -e '
-  sub varint { my ($value, $bytes) = (shift, ""); while ($value > 127) { $bytes .= chr($value & 127 | 128); $value >>= 7 } $bytes . chr($value) }
-  binmode STDIN; binmode STDOUT; local $/;
-  my $image = <STDIN>;
-  my $message = "\x1a" . varint(length $image) . $image . ($ARGV[0] ne "" ? "\x31" . pack("d<", $ARGV[0]) : "");
-  print pack("CN", 0, length $message), $message;' "${EFFORT:-}" < "$image" > "$work/frame"
+perl "$(dirname "$0")/frame.pl" "${EFFORT:-}" < "$image" > "$work/frame"
 
 # Never another machine's: this is a load.
 url=http://127.0.0.1:$port/lcnet.v1.Classifier/Classify

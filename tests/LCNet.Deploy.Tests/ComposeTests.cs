@@ -7,7 +7,7 @@ namespace LCNet.Deploy.Tests;
 public sealed class ComposeTests
 {
     // Written by the standard's own names, which the libraries read.
-    private static readonly HashSet<string> TelemetryVariables = ["OTEL_SERVICE_NAME", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+    private static readonly HashSet<string> TelemetryVariables = ["OTEL_SERVICE_NAME", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"];
     private static readonly JsonNode Compose = Repository.Yaml("docker-compose.yml");
 
     public static TheoryData<string> Servers => ["server", "server-gpu"];

@@ -67,6 +67,7 @@ public sealed partial class ChartFileTests
     [InlineData("settings", "{\"DefaultEffort\": 0}")]
     [InlineData("settings", "{\"MaxQueue\": \"many\"}")]
     [InlineData("telemetry", "{\"otlpEndpoint\": \"collector:4317\"}")]
+    [InlineData("telemetry", "{\"tracedShare\": 1.5}")]
     [InlineData("nothing", "1")]
     public void Schema_WrongValue_IsRefused(string name, string value)
     {

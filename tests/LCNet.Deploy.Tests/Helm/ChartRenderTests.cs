@@ -10,7 +10,7 @@ public sealed class ChartRenderTests
     private static readonly string[] Everything =
     [
         "device=\"cuda\"",
-        "settings={\"MaxImageBytes\": 16777216, \"MaxQueue\": 1000000, \"DefaultEffort\": 0.5, \"LogLevel\": \"Warning\", \"Executor\": \"OnnxRuntime\"}",
+        "settings={\"MaxImageBytes\": 16777216, \"MaxQueue\": 1000000, \"DefaultEffort\": 0.5, \"LogLevel\": \"Warning\", \"Executor\": \"OnnxRuntime\", \"Page\": false}",
         "models.volume={\"persistentVolumeClaim\": {\"claimName\": \"models\", \"readOnly\": true}}",
         "telemetry.otlpEndpoint=\"http://collector:4317\"",
         "serviceMonitor={\"enabled\": true, \"interval\": \"15s\", \"labels\": {\"release\": \"prometheus\"}}",
@@ -157,7 +157,10 @@ public sealed class ChartRenderTests
         Assert.Equal("16777216", environment["LCNet__MaxImageBytes"]);
         Assert.Equal("1000000", environment["LCNet__MaxQueue"]);
         Assert.Equal("0.5", environment["LCNet__DefaultEffort"]);
+        Assert.Equal("false", environment["LCNet__Page"]);
         Assert.Equal("http://collector:4317", environment["OTEL_EXPORTER_OTLP_ENDPOINT"]);
+        Assert.Equal("parentbased_traceidratio", environment["OTEL_TRACES_SAMPLER"]);
+        Assert.Equal("0.1", environment["OTEL_TRACES_SAMPLER_ARG"]);
         Assert.Equal("0", environment["DOTNET_gcServer"]);
         Assert.Equal(1, manifests.Container.NumberAt("resources", "limits", "nvidia.com/gpu"));
         JsonNode models = Assert.Single(manifests.Container.Items("volumeMounts"), mount => mount.TextAt("name") == "models");
