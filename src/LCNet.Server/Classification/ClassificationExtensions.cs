@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
 namespace LCNet.Server;
 
 /// <summary>Adds the services <c>lcnet.v1.Classifier</c> and <c>inference.GRPCInferenceService</c>, and server reflection.</summary>
@@ -6,6 +8,8 @@ internal static class ClassificationExtensions
     /// <summary>Adds what the services need.</summary>
     public static IServiceCollection AddClassification(this IServiceCollection services, ServerOptions options)
     {
+        services.TryAddSingleton<IClientIdentity, RemoteAddressIdentity>();
+        services.AddSingleton<Callers>();
         services.AddSingleton<ImageReader>();
         services.AddSingleton<ImageClassifier>();
         services.AddSingleton<StreamDrain>();
@@ -26,6 +30,7 @@ internal static class ClassificationExtensions
     /// <summary>Maps the services and server reflection.</summary>
     public static void MapClassification(this WebApplication app)
     {
+        app.UseAdmissionDoor();
         app.UseCallFailures();
         app.MapGrpcService<ClassifierService>();
         app.MapGrpcService<OpenInferenceService>();

@@ -4,16 +4,19 @@ using LCNet.V1;
 namespace LCNet.Server;
 
 /// <summary>The service <c>lcnet.v1.Classifier</c>. Thread-safe.</summary>
-internal sealed class ClassifierService(Serving serving, ImageClassifier classifier, ClassifyStreams streams, ServerOptions options)
+internal sealed class ClassifierService(Serving serving, ImageClassifier classifier, ClassifyStreams streams, Callers callers, ServerOptions options)
     : Classifier.ClassifierBase
 {
     [Measured]
     public override Task<ClassifyResponse> Classify(ClassifyRequest request, ServerCallContext context) =>
-        AnswerAsync(request, RequestMeasurement.Of(context), context.CancellationToken);
+        AnswerAsync(request, RequestMeasurement.Of(context), callers.Of(context), context.CancellationToken);
 
     public override Task ClassifyStream(
-        IAsyncStreamReader<ClassifyRequest> requestStream, IServerStreamWriter<ClassifyStreamResponse> responseStream, ServerCallContext context) =>
-        streams.RunAsync(requestStream, responseStream, (request, measured) => AnswerAsync(request, measured, context.CancellationToken), context);
+        IAsyncStreamReader<ClassifyRequest> requestStream, IServerStreamWriter<ClassifyStreamResponse> responseStream, ServerCallContext context)
+    {
+        Caller caller = callers.Of(context);
+        return streams.RunAsync(requestStream, responseStream, (request, measured) => AnswerAsync(request, measured, caller, context.CancellationToken), context);
+    }
 
     public override Task<ListModelsResponse> ListModels(ListModelsRequest request, ServerCallContext context) =>
         Task.FromResult(new ListModelsResponse { Models = { serving.Models.All.Select(model => model.Description) } });
@@ -21,12 +24,12 @@ internal sealed class ClassifierService(Serving serving, ImageClassifier classif
     public override Task<Model> GetModel(GetModelRequest request, ServerCallContext context) =>
         Task.FromResult(serving.Models.Find(request.Model, request.Version).Description);
 
-    private async Task<ClassifyResponse> AnswerAsync(ClassifyRequest request, MeasuredRequest measured, CancellationToken cancellation)
+    private async Task<ClassifyResponse> AnswerAsync(ClassifyRequest request, MeasuredRequest measured, Caller caller, CancellationToken cancellation)
     {
         ServedModel model = serving.Models.Find(request.Model, request.Version);
         measured.Begin(model);
         ClassifySettings settings = ClassifyRules.Check(request, model, options.DefaultEffort);
-        var job = new ImageJob(model, ClassifyRules.Input(request), settings.Dial, Admitted: false);
+        var job = new ImageJob(model, [ClassifyRules.Input(request)], settings.Dial, caller);
         ClassifyResponse reply = await classifier.RunAsync(
             job, (result, waited) => ClassifyReply.From(request.Id, model, settings.TopK, waited, result), cancellation).ConfigureAwait(false);
         measured.Answer(reply);

@@ -35,7 +35,7 @@ internal static class ClassifyRules
 
     /// <summary>The image of a checked request.</summary>
     public static ImageInput Input(ClassifyRequest request) => request.InputCase == ClassifyRequest.InputOneofCase.Tensor
-        ? ImageInput.Tensor("tensor.values", input => request.Tensor.Values.CopyTo(input, 0))
+        ? ImageInput.Tensor("tensor.values", request.Tensor.Values.Count * sizeof(float), input => request.Tensor.Values.CopyTo(input, 0))
         : ImageInput.File("encoded_image", request.EncodedImage.Memory);
 
     /// <summary>An id, cut to the length that one may have.</summary>

@@ -84,7 +84,7 @@ internal sealed class ClassifyStreamCall(
                 }
             }
 
-            // On another thread: images run on the thread that they come with, and the next one is to be read meanwhile.
+            // On another thread: the next one is to be read while this one is checked.
             _ = Task.Run(() => AnswerAsync(request), CancellationToken.None);
         }
     }

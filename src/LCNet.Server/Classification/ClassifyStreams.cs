@@ -75,6 +75,10 @@ internal sealed class ClassifyStreams(
         {
             Status status = Refusals.StatusOf(exception, context.Method) ?? Fault(exception, context.Method);
             reply.Error = new Error { Code = (int)status.StatusCode, Message = status.Detail };
+            if (exception is AdmissionRefusedException refused)
+            {
+                reply.Error.Details.Add(RefusalTexts.Details(refused.Refusal).Details);
+            }
         }
 
         return reply;

@@ -32,6 +32,6 @@ internal static class DialRules
 
         return maxFlops is long cap
             ? new Dial(model.Engine.Efforts.EffortFor(cap), cap)
-            : new Dial(effort ?? defaultEffort, Planner.NoCap);
+            : new Dial(effort ?? defaultEffort, Planner.NoCap, IsFree: effort is null);
     }
 }

@@ -6,45 +6,87 @@ using LCNet.Runtime;
 namespace LCNet.Server;
 
 /// <summary>
-/// The one way from a checked request to a result, for every image of every call: it is admitted, waits for its turn, is decoded and run.
+/// The one way from a checked request to a result, for every image of every call: it is let in or refused, waits for its turn, is decoded and run.
 /// Thread-safe.
 /// </summary>
-internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics)
+internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics, TimeProvider time)
 {
-    /// <summary>Runs one image.</summary>
+    /// <summary>Runs the one image of a request.</summary>
     /// <param name="job">The image.</param>
     /// <param name="read">
     /// Takes from the result what the reply needs; other images use the result afterwards. Its second argument is how long the image waited
-    /// before the engine had it, decoding not included.
+    /// for its turn. Called on another thread.
     /// </param>
-    /// <param name="cancellation">Gives up waiting; an image that has begun runs to its end.</param>
-    /// <exception cref="QueueFullException">As many images wait already as may.</exception>
+    /// <param name="cancellation">Gives up; an image that has begun to be decoded or run does that to its end.</param>
+    /// <exception cref="AdmissionRefusedException">There is no room for it.</exception>
     /// <exception cref="RpcException">
     /// INVALID_ARGUMENT: not a readable image, over a limit, or a tensor whose values are so large that the network overflows.
     /// </exception>
     /// <exception cref="ArithmeticException">The network overflows on an image file, whose values are bounded: the model is at fault.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled before it ran.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled or expired before it ran.</exception>
     public async Task<T> RunAsync<T>(ImageJob job, Func<InferenceResult, TimeSpan, T> read, CancellationToken cancellation)
     {
-        ServedModel model = job.Model;
-        long queued = Stopwatch.GetTimestamp();
-        ClassifyBuffers buffers;
-        using (ImageActivities.StartQueue("buffer"))
-        {
-            buffers = await model.Buffers.RentAsync(job.Admitted, cancellation).ConfigureAwait(false);
-        }
+        T? value = default;
+        await RunAllAsync(job, (_, result, waited) => value = read(result, waited), cancellation).ConfigureAwait(false);
+        return value!;
+    }
 
-        TimeSpan waited = Stopwatch.GetElapsedTime(queued);
+    /// <summary>Runs the images of a request; where one fails, those that have not begun never do.</summary>
+    /// <param name="job">The images.</param>
+    /// <param name="read">As for <see cref="RunAsync"/>; its first argument is which image it is. Called for several images at the same time.</param>
+    /// <param name="cancellation">As for <see cref="RunAsync"/>.</param>
+    /// <exception cref="AdmissionRefusedException">There is no room for them.</exception>
+    /// <exception cref="RpcException">As for <see cref="RunAsync"/>.</exception>
+    /// <exception cref="ArithmeticException">As for <see cref="RunAsync"/>.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled or expired before all of them ran.</exception>
+    public async Task RunAllAsync(ImageJob job, Action<int, InferenceResult, TimeSpan> read, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        CheckDeadline(job);
+        var ticket = new ImageTicket(job, (image, buffers, waited, gone) => Run(job, image, buffers, waited, read, gone), cancellation);
         try
         {
-            await FillAsync(job, buffers, cancellation).ConfigureAwait(false);
-            await model.Engine.RunAsync(buffers.Input, job.Dial.Effort, job.Dial.Cap, buffers.Result, cancellation).ConfigureAwait(false);
-            CheckOutput(job.Input, buffers.Result.Logits);
-            return read(buffers.Result, waited);
+            await ticket.RunAsync().ConfigureAwait(false);
         }
-        finally
+        catch (AdmissionRefusedException exception)
         {
-            model.Buffers.Return(buffers);
+            metrics.Of(job.Model).Refuse(exception.Refusal.Reason);
+            throw;
+        }
+    }
+
+    private long Run(ImageJob job, int image, ClassifyBuffers buffers, TimeSpan waited, Action<int, InferenceResult, TimeSpan> read, CancellationToken cancellation)
+    {
+        ServedModel model = job.Model;
+        ImageInput input = job.Inputs[image];
+        cancellation.ThrowIfCancellationRequested();
+        Fill(model, input, buffers, cancellation);
+
+        // Decoding may have taken a while, and what nobody waits for is not run.
+        cancellation.ThrowIfCancellationRequested();
+        CheckDeadline(job);
+        Dial dial = model.Turn(job.Dial);
+        ValueTask run = model.Engine.RunAsync(buffers.Input, dial.Effort, dial.Cap, buffers.Result, cancellation);
+        if (run.IsCompletedSuccessfully)
+        {
+            run.GetAwaiter().GetResult();
+        }
+        else
+        {
+            // This thread is there for this image alone.
+            run.AsTask().GetAwaiter().GetResult();
+        }
+
+        CheckOutput(input, buffers.Result.Logits);
+        read(image, buffers.Result, waited);
+        return model.PlannedFlops(dial);
+    }
+
+    private void CheckDeadline(ImageJob job)
+    {
+        if (job.Caller.Expires <= time.GetTimestamp())
+        {
+            throw new DeadlineExpiredException();
         }
     }
 
@@ -61,9 +103,9 @@ internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics)
         }
     }
 
-    private async ValueTask FillAsync(ImageJob job, ClassifyBuffers buffers, CancellationToken cancellation)
+    private void Fill(ServedModel model, ImageInput input, ClassifyBuffers buffers, CancellationToken cancellation)
     {
-        if (job.Input.CopyTensor is { } copy)
+        if (input.CopyTensor is { } copy)
         {
             copy(buffers.Input);
             return;
@@ -73,13 +115,13 @@ internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics)
         long began = Stopwatch.GetTimestamp();
         try
         {
-            await images.ReadAsync(job.Input.EncodedFile, job.Model.Input, buffers, cancellation).ConfigureAwait(false);
+            images.Read(input.EncodedFile, model.Input, buffers, cancellation);
         }
         catch (ImageFormatException exception)
         {
-            throw Refusals.InvalidArgument($"{job.Input.Field}: {exception.Message}");
+            throw Refusals.InvalidArgument($"{input.Field}: {exception.Message}");
         }
 
-        metrics.Of(job.Model).Decode(Stopwatch.GetElapsedTime(began));
+        metrics.Of(model).Decode(Stopwatch.GetElapsedTime(began));
     }
 }

@@ -4,8 +4,8 @@ using LCNet.Imaging;
 namespace LCNet.Server;
 
 /// <summary>
-/// Decodes images to networks' inputs, as many at a time as there are processor cores: a large image takes much memory while it is
-/// decoded, and more at a time would not be faster. Thread-safe.
+/// Decodes images to networks' inputs, as many at a time as there are processor cores, whatever the number of models: a large image takes
+/// much memory while it is decoded, and more at a time would not be faster. Thread-safe.
 /// </summary>
 internal sealed class ImageReader(ServerOptions options) : IDisposable
 {
@@ -19,9 +19,9 @@ internal sealed class ImageReader(ServerOptions options) : IDisposable
     /// <param name="cancellation">Gives up waiting.</param>
     /// <exception cref="ImageFormatException">Not a readable image, or over a limit.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before it began.</exception>
-    public async ValueTask ReadAsync(ReadOnlyMemory<byte> encoded, InputSpec input, ClassifyBuffers buffers, CancellationToken cancellation)
+    public void Read(ReadOnlyMemory<byte> encoded, InputSpec input, ClassifyBuffers buffers, CancellationToken cancellation)
     {
-        await _free.WaitAsync(cancellation).ConfigureAwait(false);
+        _free.Wait(cancellation);
         try
         {
             ImageDecoder.Decode(encoded.Span, input.Width, input.Height, _limits, buffers.Rgb);

@@ -13,11 +13,12 @@ internal sealed class ModelCatalog : IDisposable
 
     /// <summary>Serves every model of a repository.</summary>
     /// <param name="repository">Owned from here on.</param>
-    /// <param name="options">How many calls a model takes.</param>
-    public ModelCatalog(ModelRepository repository, ServerOptions options)
+    /// <param name="options">How much may wait for a model, and run.</param>
+    /// <param name="time">The clock.</param>
+    public ModelCatalog(ModelRepository repository, ServerOptions options, TimeProvider time)
     {
         _repository = repository;
-        All = [.. repository.All.Select(engine => new ServedModel(engine, options))];
+        All = [.. repository.All.Select(engine => new ServedModel(engine, options, time))];
         _models = All.ToDictionary(model => model.Engine);
         _names = All.Select(model => model.Description.Name).Distinct(StringComparer.Ordinal).Count();
     }
@@ -50,7 +51,15 @@ internal sealed class ModelCatalog : IDisposable
     }
 
     /// <summary>Frees every model. Call it once nothing runs.</summary>
-    public void Dispose() => _repository.Dispose();
+    public void Dispose()
+    {
+        foreach (ServedModel model in All)
+        {
+            model.Dispose();
+        }
+
+        _repository.Dispose();
+    }
 
     /// <summary>Names, versions and sizes, for the log.</summary>
     public override string ToString() => string.Join(", ", All.Select(model => string.Create(

@@ -32,6 +32,10 @@ internal sealed class RefusalInterceptor(TimeProvider time) : Interceptor
         {
             return await handler().ConfigureAwait(false);
         }
+        catch (AdmissionRefusedException exception)
+        {
+            throw RefusalTexts.Exception(exception.Refusal);
+        }
         catch (Exception exception) when (Refusal(exception, context) is { } status)
         {
             throw new RpcException(status);

@@ -1,6 +1,5 @@
 using Google.Protobuf;
 using Grpc.Core;
-using LCNet.Runtime;
 
 namespace LCNet.Server;
 
@@ -37,14 +36,15 @@ internal static class Refusals
     public static Status? StatusOf(Exception exception, string method) => exception switch
     {
         RpcException refusal => refusal.Status,
-        QueueFullException => new Status(StatusCode.ResourceExhausted, exception.Message),
+        AdmissionRefusedException => new Status(StatusCode.ResourceExhausted, exception.Message),
+        DeadlineExpiredException => new Status(StatusCode.DeadlineExceeded, exception.Message),
         InvalidProtocolBufferException => new Status(StatusCode.InvalidArgument, NotAMessage(method)),
         _ => null,
     };
 
     /// <summary>The status of a call that was cancelled, by its caller or by its deadline.</summary>
     public static Status GivenUp(ServerCallContext context, TimeProvider time) => time.GetUtcNow().UtcDateTime >= context.Deadline
-        ? new Status(StatusCode.DeadlineExceeded, "the deadline expired before the image ran")
+        ? new Status(StatusCode.DeadlineExceeded, DeadlineExpiredException.Text)
         : new Status(StatusCode.Cancelled, "the call was cancelled");
 
     /// <summary>The refusal for what gRPC throws where a call is over, which the call's token may say a moment later: nobody is told.</summary>

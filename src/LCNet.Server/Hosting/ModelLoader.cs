@@ -8,11 +8,12 @@ internal sealed class ModelLoader(
     Serving serving,
     ServerMetrics metrics,
     ServerEndpoints endpoints,
+    TimeProvider time,
     ILogger<ModelLoader> logger) : IHostedLifecycleService
 {
     public Task StartedAsync(CancellationToken cancellationToken)
     {
-        // An image is admitted where it gets its buffers; what has them is not refused by the engine any more.
+        // What is let in is not refused by the engine any more.
         var engine = new EngineOptions
         {
             Device = options.Device,
@@ -23,7 +24,7 @@ internal sealed class ModelLoader(
             MaxDelay = options.BatchMaxDelay,
             FlopsBudget = options.BatchMaxFlops,
         };
-        var models = new ModelCatalog(ModelRepository.Load(Path.GetFullPath(options.Models), engine), options);
+        var models = new ModelCatalog(ModelRepository.Load(Path.GetFullPath(options.Models), engine), options, time);
         metrics.Begin(models);
         serving.Begin(models);
         string all = models.ToString();

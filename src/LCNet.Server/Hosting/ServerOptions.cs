@@ -32,10 +32,7 @@ public sealed record ServerOptions
     /// </summary>
     public int Workers { get; init; }
 
-    /// <summary>
-    /// Images of a model that may wait, 0 to 1,000,000 (default 1024), besides the one a processor core that may be decoded meanwhile; one more is
-    /// refused with <c>RESOURCE_EXHAUSTED</c>. An image that waits takes the memory of its request.
-    /// </summary>
+    /// <summary>Images of a model that may wait, 0 to 1,000,000 (default 1024); one more is refused with <c>RESOURCE_EXHAUSTED</c>.</summary>
     public int MaxQueue { get; init; } = 1024;
 
     /// <summary>Most images of a model that run together where images run in batches, 1 to 256 (default 32). Loading takes time and memory in proportion.</summary>
@@ -50,6 +47,27 @@ public sealed record ServerOptions
     /// effort 1 of half as many.
     /// </summary>
     public long BatchMaxFlops { get; init; }
+    /// <summary>
+    /// Bytes that the images that wait for a model may have together, 0 to 2^40 (default 256 MiB); more are refused with <c>RESOURCE_EXHAUSTED</c>.
+    /// </summary>
+    public long MaxQueueBytes { get; init; } = 256L * 1024 * 1024;
+
+    /// <summary>
+    /// How long an image should wait at most, 1 ms to 1 h (default 1 s). One that is expected to wait longer, by the FLOPs that wait before it and by
+    /// the speed at which they are worked off, is refused with <c>RESOURCE_EXHAUSTED</c>; <see cref="Brownout"/> keeps the wait below it where it can.
+    /// </summary>
+    public TimeSpan QueueObjective { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Whether effort is lowered as the wait nears <see cref="QueueObjective"/>, for requests that state neither effort nor a cap. Default: true.
+    /// </summary>
+    public bool Brownout { get; init; } = true;
+
+    /// <summary>
+    /// The effort below which <see cref="Brownout"/> does not go, in (0, 1]. Null (default): the lowest of a model's calibration table. At or above
+    /// <see cref="DefaultEffort"/> nothing is lowered.
+    /// </summary>
+    public double? BrownoutEffort { get; init; }
 
     /// <summary>Effort of requests that state neither effort nor a cap, in (0, 1]. Default: 1, the model at its most accurate.</summary>
     public double DefaultEffort { get; init; } = 1;
@@ -100,8 +118,10 @@ public sealed record ServerOptions
     /// <summary>Least severe level that is logged. Default: <see cref="LogLevel.Information"/>.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
-    // Those that run, and those that are decoded meanwhile; of batches, one that runs and one that gathers.
-    internal int MaxUnderWay => (RunsBatches ? 2 * BatchMaxImages : Workers > 0 ? Workers : Environment.ProcessorCount) + Environment.ProcessorCount;
+    // A core decodes and runs one image after the other; before a GPU, cores decode while it runs. Of batches, one runs while another gathers.
+    internal int MaxUnderWay => RunsBatches ? (2 * BatchMaxImages) + Environment.ProcessorCount
+        : ComputeDevice.Parse(Device).IsCuda ? Math.Max(Workers, 1) + Environment.ProcessorCount
+        : Workers > 0 ? Workers : Environment.ProcessorCount;
 
     internal bool RunsBatches => Executor == ExecutorKind.Batched || (Executor == ExecutorKind.Auto && ComputeDevice.Parse(Device).IsCuda);
 

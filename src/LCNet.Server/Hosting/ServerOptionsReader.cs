@@ -9,12 +9,15 @@ internal static class ServerOptionsReader
     private const int MaxPort = 65535;
     private const int MaxWorkers = 1024;
     private const int MaxQueue = 1_000_000;
+    private const long MaxQueueBytes = 1L << 40;
     private const int MaxBatch = 4096;
     private const int MaxBatchImages = 256;
     private const long MaxBatchFlops = 1L << 60;
     private const int MaxStreamInFlight = 1024;
     private const int MaxBytes = 1 << 30;
     private const long MaxPixels = 1 << 28;
+    private static readonly TimeSpan LeastObjective = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan MostObjective = TimeSpan.FromHours(1);
 
     /// <summary>The settings, with defaults for those that are absent or empty.</summary>
     /// <exception cref="ServerOptionsException">A setting is unknown, unreadable or out of range.</exception>
@@ -30,8 +33,12 @@ internal static class ServerOptionsReader
             Workers = values.Number(nameof(ServerOptions.Workers), defaults.Workers, 0, MaxWorkers),
             MaxQueue = values.Number(nameof(ServerOptions.MaxQueue), defaults.MaxQueue, 0, MaxQueue),
             BatchMaxImages = values.Number(nameof(ServerOptions.BatchMaxImages), defaults.BatchMaxImages, 1, MaxBatchImages),
-            BatchMaxDelay = values.Duration(nameof(ServerOptions.BatchMaxDelay), defaults.BatchMaxDelay, EngineOptions.MaxDelayLimit),
+            BatchMaxDelay = values.Duration(nameof(ServerOptions.BatchMaxDelay), defaults.BatchMaxDelay, TimeSpan.Zero, EngineOptions.MaxDelayLimit),
             BatchMaxFlops = values.Number(nameof(ServerOptions.BatchMaxFlops), defaults.BatchMaxFlops, 0, MaxBatchFlops),
+            MaxQueueBytes = values.Number(nameof(ServerOptions.MaxQueueBytes), defaults.MaxQueueBytes, 0, MaxQueueBytes),
+            QueueObjective = values.Duration(nameof(ServerOptions.QueueObjective), defaults.QueueObjective, LeastObjective, MostObjective),
+            Brownout = values.Flag(nameof(ServerOptions.Brownout), defaults.Brownout),
+            BrownoutEffort = values.Has(nameof(ServerOptions.BrownoutEffort)) ? values.Share(nameof(ServerOptions.BrownoutEffort), 1) : null,
             DefaultEffort = values.Share(nameof(ServerOptions.DefaultEffort), defaults.DefaultEffort),
             BindAddress = values.Text(nameof(ServerOptions.BindAddress), defaults.BindAddress),
             GrpcPort = values.Number(nameof(ServerOptions.GrpcPort), defaults.GrpcPort, 0, MaxPort),

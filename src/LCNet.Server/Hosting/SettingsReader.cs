@@ -49,6 +49,22 @@ internal sealed class SettingsReader(IConfigurationSection section)
         return good ? value : absent;
     }
 
+    /// <summary>Reads a duration of a range, both ends included: hours, minutes and seconds.</summary>
+    public TimeSpan Duration(string name, TimeSpan absent, TimeSpan least, TimeSpan most)
+    {
+        if (!Has(name))
+        {
+            return absent;
+        }
+
+        // A bare number would be days.
+        string text = Text(name, string.Empty);
+        bool good = text.Contains(':', StringComparison.Ordinal)
+            && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan value) && value >= least && value <= most;
+        Require(good, name, $"'{section[name]}' is not a duration from {least:c} to {most:c}");
+        return good ? TimeSpan.Parse(text, CultureInfo.InvariantCulture) : absent;
+    }
+
     /// <summary>Reads <c>true</c> or <c>false</c>, in any case.</summary>
     public bool Flag(string name, bool absent)
     {
@@ -60,22 +76,6 @@ internal sealed class SettingsReader(IConfigurationSection section)
         bool good = bool.TryParse(Text(name, string.Empty), out bool value);
         Require(good, name, $"'{section[name]}' is neither true nor false");
         return good ? value : absent;
-    }
-
-    /// <summary>Reads a duration, hours, minutes and seconds, from 0 to a most.</summary>
-    public TimeSpan Duration(string name, TimeSpan absent, TimeSpan most)
-    {
-        if (!Has(name))
-        {
-            return absent;
-        }
-
-        // A bare number would be days.
-        string text = Text(name, string.Empty);
-        bool good = text.Contains(':', StringComparison.Ordinal)
-            && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out TimeSpan value) && value >= TimeSpan.Zero && value <= most;
-        Require(good, name, $"'{section[name]}' is not a duration from {TimeSpan.Zero} to {most}");
-        return good ? TimeSpan.Parse(text, CultureInfo.InvariantCulture) : absent;
     }
 
     /// <summary>Reads a name of an enumeration, in any case.</summary>

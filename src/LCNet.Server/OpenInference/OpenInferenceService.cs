@@ -1,12 +1,10 @@
-using System.Diagnostics;
 using Grpc.Core;
 using Inference;
-using LCNet.Runtime;
 
 namespace LCNet.Server;
 
 /// <summary>The service <c>inference.GRPCInferenceService</c>, for clients of the Open Inference Protocol. Thread-safe.</summary>
-internal sealed class OpenInferenceService(Serving serving, ImageClassifier classifier, ServerOptions options) : GRPCInferenceService.GRPCInferenceServiceBase
+internal sealed class OpenInferenceService(Serving serving, ImageClassifier classifier, Callers callers, ServerOptions options) : GRPCInferenceService.GRPCInferenceServiceBase
 {
     public override Task<ServerLiveResponse> ServerLive(ServerLiveRequest request, ServerCallContext context) =>
         Task.FromResult(new ServerLiveResponse { Live = true });
@@ -40,23 +38,8 @@ internal sealed class OpenInferenceService(Serving serving, ImageClassifier clas
         InferBatch batch = InferRules.Check(request, model, options);
         var rows = new InferRows(model, batch.Images.Count);
 
-        // As many images at a time as there are buffers. Those that begin the batch are admitted like any other image; the rest is not refused
-        // any more, so that no work is thrown away.
-        int atATime = options.MaxUnderWay;
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = atATime, CancellationToken = context.CancellationToken };
-        await Parallel.ForAsync(0, batch.Images.Count, parallel, async (i, cancellation) =>
-        {
-            using Activity? activity = ImageActivities.Source.StartActivity(ImageActivities.Image)?.SetTag("lcnet.image", i);
-            var job = new ImageJob(model, batch.Images[i], batch.Dial, Admitted: i >= atATime);
-            await classifier.RunAsync(
-                job,
-                (result, waited) =>
-                {
-                    rows.Set(i, result, waited);
-                    return i;
-                },
-                cancellation).ConfigureAwait(false);
-        }).ConfigureAwait(false);
+        var job = new ImageJob(model, batch.Images, batch.Dial, callers.Of(context), IsBatch: true);
+        await classifier.RunAllAsync(job, rows.Set, context.CancellationToken).ConfigureAwait(false);
         measured.Answer(model, rows);
         return InferReply.From(request.Id, model, batch, rows);
     }

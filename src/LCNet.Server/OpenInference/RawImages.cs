@@ -50,6 +50,6 @@ internal static class RawImages
 
         int size = length * sizeof(float);
         return [.. Enumerable.Range(0, count).Select(i => ImageInput.Tensor(
-            $"{field}, image {i}", input => RawTensor.CopyTo(raw.Span.Slice(i * size, size), input)))];
+            $"{field}, image {i}", size, input => RawTensor.CopyTo(raw.Span.Slice(i * size, size), input)))];
     }
 }

@@ -48,6 +48,6 @@ internal static class TypedImages
 
         // Nothing changes a request that was read, so its values stay where they are.
         return [.. Enumerable.Range(0, count).Select(i => ImageInput.Tensor(
-            $"{field}, image {i}", input => UnsafeCollectionOperations.AsSpan(values).Slice(i * length, length).CopyTo(input)))];
+            $"{field}, image {i}", length * sizeof(float), input => UnsafeCollectionOperations.AsSpan(values).Slice(i * length, length).CopyTo(input)))];
     }
 }

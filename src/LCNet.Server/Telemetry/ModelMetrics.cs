@@ -1,4 +1,5 @@
 using Grpc.Core;
+using LCNet.Runtime;
 using LCNet.V1;
 
 namespace LCNet.Server;
@@ -9,6 +10,7 @@ internal sealed class ModelMetrics
     private readonly ServerInstruments _instruments;
     private readonly KeyValuePair<string, object?>[] _model;
     private readonly KeyValuePair<string, object?>[][] _modelAndStatus;
+    private readonly KeyValuePair<string, object?>[][] _modelAndReason;
     private int _inFlight;
 
     /// <summary>Begins with every counter at 0.</summary>
@@ -23,10 +25,17 @@ internal sealed class ModelMetrics
         _model = [tag];
         _modelAndStatus = [.. Enumerable.Range(0, StatusNames.Count).Select(status =>
             new[] { tag, new KeyValuePair<string, object?>("status", StatusNames.Of((StatusCode)status)) })];
+        _modelAndReason = [.. Enum.GetValues<RefusalReason>().Select(reason =>
+            new[] { tag, new KeyValuePair<string, object?>("reason", Enum.GetName(reason)!.ToLowerInvariant()) })];
         Blocks = [.. Enumerable.Range(0, blocks).Select(block => new BlockMetrics(tag, block))];
         foreach (StatusCode status in statuses)
         {
             instruments.Requests.Add(0, _modelAndStatus[(int)status]);
+        }
+
+        foreach (KeyValuePair<string, object?>[] reason in _modelAndReason)
+        {
+            instruments.Refusals.Add(0, reason);
         }
     }
 
@@ -60,6 +69,9 @@ internal sealed class ModelMetrics
         _instruments.Requests.Add(1, tags);
         _instruments.RequestDuration.Record(duration.TotalSeconds, tags);
     }
+
+    /// <summary>A request was not let in.</summary>
+    public void Refuse(RefusalReason reason) => _instruments.Refusals.Add(1, _modelAndReason[(int)reason]);
 
     /// <summary>An image file was read.</summary>
     public void Decode(TimeSpan duration) => _instruments.DecodeDuration.Record(duration.TotalSeconds, _model);

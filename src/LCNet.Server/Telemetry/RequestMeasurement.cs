@@ -42,6 +42,9 @@ internal static class RequestMeasurement
     /// <summary>The request that a call is, of a method that is marked <see cref="MeasuredAttribute"/>.</summary>
     public static MeasuredRequest Of(ServerCallContext context) => (MeasuredRequest)context.UserState[Request];
 
+    /// <summary>As <see cref="Of(ServerCallContext)"/>, before gRPC has the call.</summary>
+    public static MeasuredRequest Of(HttpContext context) => (MeasuredRequest)context.Items[Request]!;
+
     private static StatusCode StatusOf(HttpContext context)
     {
         StatusCode status = CallFailures.StatusOf(context);

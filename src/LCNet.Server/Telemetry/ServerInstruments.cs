@@ -11,9 +11,11 @@ internal sealed class ServerInstruments(Meter meter)
 
     public Counter<long> Requests { get; } = meter.CreateCounter<long>("lcnet.requests", "{request}", "Requests to classify, by the status that they ended with");
 
+    public Counter<long> Refusals { get; } = meter.CreateCounter<long>("lcnet.refusals", "{request}", "Requests that were not let in, by the reason");
+
     public Histogram<double> RequestDuration { get; } = Durations(meter, "lcnet.request.duration", "From a request's arrival to the end of its reply");
 
-    public Histogram<double> QueueDuration { get; } = Durations(meter, "lcnet.queue.duration", "Waiting for a buffer and for a worker, of images answered");
+    public Histogram<double> QueueDuration { get; } = Durations(meter, "lcnet.queue.duration", "Waiting for a turn, of images answered");
 
     public Histogram<double> DecodeDuration { get; } = Durations(meter, "lcnet.decode.duration", "From an image file to the network's input, waiting for a core included");
 

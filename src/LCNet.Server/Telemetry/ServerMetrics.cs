@@ -17,10 +17,9 @@ internal sealed class ServerMetrics
     private static readonly StatusCode[] ModelStatuses =
         [StatusCode.OK, StatusCode.Cancelled, StatusCode.InvalidArgument, StatusCode.DeadlineExceeded, StatusCode.ResourceExhausted, StatusCode.Internal];
 
-    private static readonly StatusCode[] UnknownStatuses = [StatusCode.InvalidArgument, StatusCode.NotFound, StatusCode.Unavailable];
+    private static readonly StatusCode[] UnknownStatuses = [StatusCode.InvalidArgument, StatusCode.NotFound, StatusCode.ResourceExhausted, StatusCode.Unavailable];
 
     private readonly Serving _serving;
-    private readonly ServerOptions _options;
     private readonly ServerInstruments _instruments;
     private FrozenDictionary<string, ModelMetrics> _models = FrozenDictionary<string, ModelMetrics>.Empty;
     private ILookup<string, ServedModel> _versions = Array.Empty<ServedModel>().ToLookup(_ => string.Empty);
@@ -28,20 +27,23 @@ internal sealed class ServerMetrics
     /// <summary>Makes the instruments.</summary>
     /// <param name="meters">Owns the meter.</param>
     /// <param name="serving">Whether calls are taken.</param>
-    /// <param name="options">The effort in force.</param>
-    public ServerMetrics(IMeterFactory meters, Serving serving, ServerOptions options)
+    public ServerMetrics(IMeterFactory meters, Serving serving)
     {
         _serving = serving;
-        _options = options;
         Meter meter = meters.Create(MeterName);
         _instruments = new ServerInstruments(meter);
         Unknown = new ModelMetrics(_instruments, UnknownModel, 0, UnknownStatuses);
         meter.CreateObservableCounter("lcnet.block.executions", () => OfBlocks(block => block.Executions), "{execution}", "Images answered that ran the block");
         meter.CreateObservableCounter("lcnet.block.skips", () => OfBlocks(block => block.Skips), "{skip}", "Images answered that skipped the block");
         meter.CreateObservableCounter("lcnet.block.channels", () => OfBlocks(block => block.Channels), "{channel}", "Channels that the block ran with, added up over images");
-        meter.CreateObservableGauge("lcnet.queue.depth", () => OfModels((name, _) => Waiting(name)), "{image}", "Images that wait for a buffer or for a worker");
+        meter.CreateObservableGauge("lcnet.queue.depth", () => OfModels((name, _) => Waiting(name)), "{image}", "Images that wait for their turn");
+        meter.CreateObservableGauge("lcnet.queue.flops", () => OfModels((name, _) => _versions[name].Sum(model => model.Queue.WaitingFlops)), "{flop}", "FLOPs that the images that wait are expected to cost");
+        meter.CreateObservableGauge("lcnet.queue.bytes", () => OfModels((name, _) => _versions[name].Sum(model => model.Queue.WaitingBytes)), "By", "Bytes of the images that wait");
+        meter.CreateObservableGauge("lcnet.queue.clients", () => OfModels((name, _) => _versions[name].Sum(model => model.Queue.Clients)), "{client}", "Clients that have images waiting or running");
+        meter.CreateObservableGauge("lcnet.queue.delay", () => OfModels((name, _) => _versions[name].Max(model => model.Queue.ExpectedDelay.TotalSeconds)), "s", "How long what waits is expected to take");
+        meter.CreateObservableGauge("lcnet.capacity", () => OfModels((name, _) => _versions[name].Max(model => model.Queue.FlopsPerSecond)), "{flop}/s", "Planned FLOPs a second that a model gets done while it is busy, as lately measured");
         meter.CreateObservableGauge("lcnet.in_flight", () => OfModels((_, model) => model.InFlight), "{request}", "Requests that have begun and not ended");
-        meter.CreateObservableGauge("lcnet.effort", () => OfModels((_, _) => _options.DefaultEffort), null, "Effort of requests that state neither effort nor a cap");
+        meter.CreateObservableGauge("lcnet.effort", () => OfModels((name, _) => _versions[name].Min(model => model.Effort)), null, "Effort of requests that state neither effort nor a cap");
         meter.CreateObservableGauge("lcnet.models.loaded", () => _serving.IsReady ? _versions.Sum(versions => versions.Count()) : 0, "{model}", "Versions of models that take calls");
     }
 
@@ -64,10 +66,10 @@ internal sealed class ServerMetrics
         Volatile.Write(ref _models, metrics);
     }
 
-    /// <summary>Measures of a model that is served.</summary>
-    public ModelMetrics Of(ServedModel model) => Volatile.Read(ref _models)[model.Description.Name];
+    /// <summary>Measures of a model that is served; null for those of no model in particular.</summary>
+    public ModelMetrics Of(ServedModel? model) => model is null ? Unknown : Volatile.Read(ref _models)[model.Description.Name];
 
-    private int Waiting(string name) => _versions[name].Sum(model => model.Buffers.Waiting + model.Engine.Waiting);
+    private int Waiting(string name) => _versions[name].Sum(model => model.Queue.WaitingImages);
 
     private IEnumerable<Measurement<T>> OfModels<T>(Func<string, ModelMetrics, T> value)
         where T : struct =>

@@ -1,0 +1,71 @@
+using Grpc.AspNetCore.Server;
+using LCNet.Runtime;
+
+namespace LCNet.Server;
+
+/// <summary>
+/// Refuses calls for which no model has room before their request is read. Reading, parsing and an exception cost a multiple of that, and
+/// what is spent on calls that are refused is taken from those that are served. What passes here is judged once more, by what it really asks for.
+/// </summary>
+internal static class AdmissionDoor
+{
+    private const string GrpcContent = "application/grpc";
+    private static readonly string Status = ((int)Grpc.Core.StatusCode.ResourceExhausted).ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>Guards the methods that are marked <see cref="MeasuredAttribute"/>. Goes after what measures calls and before what puts right their status.</summary>
+    public static void UseAdmissionDoor(this WebApplication app)
+    {
+        Serving serving = app.Services.GetRequiredService<Serving>();
+        IClientIdentity identity = app.Services.GetRequiredService<IClientIdentity>();
+        ServerMetrics metrics = app.Services.GetRequiredService<ServerMetrics>();
+        app.Use(next => context =>
+        {
+            EndpointMetadataCollection? endpoint = context.GetEndpoint()?.Metadata;
+            if (endpoint?.GetMetadata<MeasuredAttribute>() is null || endpoint.GetMetadata<GrpcMethodMetadata>() is null || serving.Current is not { } models)
+            {
+                return next(context);
+            }
+
+            if (Glance(models, identity.Of(context)) is not { } refusal)
+            {
+                return next(context);
+            }
+
+            ServedModel? only = models.All.Count == 1 ? models.All[0] : null;
+            metrics.Of(only).Refuse(refusal.Reason);
+            if (only is not null)
+            {
+                RequestMeasurement.Of(context).Begin(only);
+            }
+
+            Write(context.Response, refusal);
+            return Task.CompletedTask;
+        });
+    }
+
+    private static AdmissionRefusal? Glance(ModelCatalog models, string client)
+    {
+        AdmissionRefusal? soonest = null;
+        foreach (ServedModel model in models.All)
+        {
+            if (model.Queue.Glance(client) is not { } refusal)
+            {
+                return null;
+            }
+
+            soonest = soonest is null || refusal.RetryAfter < soonest.RetryAfter ? refusal : soonest;
+        }
+
+        return soonest;
+    }
+
+    // A reply of nothing but a status has it in its headers.
+    private static void Write(HttpResponse response, AdmissionRefusal refusal)
+    {
+        response.ContentType = GrpcContent;
+        response.Headers["grpc-status"] = Status;
+        response.Headers["grpc-message"] = RefusalTexts.Of(refusal);
+        response.Headers[RefusalTexts.DetailsTrailer] = RefusalTexts.EncodeDetails(refusal);
+        response.Headers[RefusalTexts.PushbackTrailer] = RefusalTexts.Pushback(refusal);
+    }
+}

@@ -1,0 +1,42 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections.Features;
+
+namespace LCNet.Server;
+
+/// <summary>
+/// A client is an address: of IPv6 its first 64 bits, as a host has the others to choose from. Callers behind one proxy are one client.
+/// </summary>
+internal sealed class RemoteAddressIdentity : IClientIdentity
+{
+    private const int NetworkBytes = 8;
+    private static readonly object Key = new();
+
+    public string Of(HttpContext context)
+    {
+        // Once a connection.
+        IDictionary<object, object?>? items = context.Features.Get<IConnectionItemsFeature>()?.Items;
+        if (items is not null && items.TryGetValue(Key, out object? known))
+        {
+            return (string)known!;
+        }
+
+        string client = Of(context.Connection.RemoteIpAddress);
+        if (items is not null)
+        {
+            items[Key] = client;
+        }
+
+        return client;
+    }
+
+    /// <summary>The client that an address stands for.</summary>
+    /// <param name="address">Null where there is none, for example in a test host.</param>
+    internal static string Of(IPAddress? address) => address switch
+    {
+        null => string.Empty,
+        { IsIPv4MappedToIPv6: true } => address.MapToIPv4().ToString(),
+        { AddressFamily: AddressFamily.InterNetworkV6 } => $"{Convert.ToHexString(address.GetAddressBytes().AsSpan(0, NetworkBytes))}/64",
+        _ => address.ToString(),
+    };
+}
