@@ -5,6 +5,7 @@ using LCNet.Cli.Bench;
 using LCNet.Cli.Classify;
 using LCNet.Cli.Evaluate;
 using LCNet.Cli.Inspect;
+using LCNet.Cli.Load;
 using LCNet.Cli.Train;
 using LCNet.Imaging;
 using LCNet.Runtime;
@@ -16,6 +17,7 @@ var root = new RootCommand("Train, evaluate, inspect and run networks that decid
     InspectCommand.Create(),
     ClassifyCommand.Create(),
     BenchCommand.Create(),
+    LoadCommand.Create(),
 };
 
 try

@@ -9,6 +9,9 @@ namespace LCNet.Server;
 /// <summary>One version of one model, with the queue in front of it and the threads that run it. Thread-safe.</summary>
 internal sealed class ServedModel : IDisposable
 {
+    private const int MostTrials = 20;
+    private static readonly TimeSpan TrialTime = TimeSpan.FromMilliseconds(200);
+
     private readonly ImageThreads _threads;
     private readonly BrownoutController? _brownout;
     private readonly double _defaultEffort;
@@ -77,10 +80,11 @@ internal sealed class ServedModel : IDisposable
     /// <summary>Ends the threads. Call it once nothing waits.</summary>
     public void Dispose() => _threads.Dispose();
 
-    // How fast this machine is, so that the first burst already meets a queue of the right length. The second run is the warm one.
+    // How fast this machine is, so that the first burst already meets a queue of the right length. The first run is slow: it compiles.
     private void Learn(ClassifyBuffers buffers)
     {
-        for (int run = 0; run < 2; run++)
+        long first = Stopwatch.GetTimestamp();
+        for (int run = 0; run < 2 || (run < MostTrials && Stopwatch.GetElapsedTime(first) < TrialTime); run++)
         {
             long began = Stopwatch.GetTimestamp();
             Engine.RunAsync(buffers.Input, 1, Planner.NoCap, buffers.Result, CancellationToken.None).AsTask().GetAwaiter().GetResult();

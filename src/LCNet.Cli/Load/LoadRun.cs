@@ -1,0 +1,149 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.Sockets;
+using Grpc.Core;
+using Grpc.Net.Client;
+using LCNet.V1;
+
+namespace LCNet.Cli.Load;
+
+/// <summary>Sends requests to a server and keeps what became of each. One run at a time.</summary>
+internal sealed class LoadRun : IDisposable
+{
+    private const string DetailsTrailer = "grpc-status-details-bin";
+    private readonly LoadSettings _settings;
+    private readonly LoadImages _images;
+    private readonly List<GrpcChannel> _channels = [];
+    private readonly Classifier.ClassifierClient[] _clients;
+    private ConcurrentBag<LoadSample> _samples = [];
+
+    /// <summary>Makes connections, which open with the first requests.</summary>
+    public LoadRun(LoadSettings settings, LoadImages images)
+    {
+        _settings = settings;
+        _images = images;
+        for (int i = 0; i < settings.Connections; i++)
+        {
+            _channels.Add(GrpcChannel.ForAddress(settings.Server, new GrpcChannelOptions { HttpHandler = Handler(settings), DisposeHttpClient = true }));
+        }
+
+        _clients = [.. _channels.Select(channel => new Classifier.ClassifierClient(channel))];
+    }
+
+    /// <summary>The server's only model.</summary>
+    public async Task<Model> ModelAsync(CancellationToken cancellation) =>
+        await _clients[0].GetModelAsync(new GetModelRequest(), deadline: DateTime.UtcNow + _settings.Deadline, cancellationToken: cancellation);
+
+    /// <summary>Sends the next request as soon as one is answered, so many at a time.</summary>
+    public async Task<IReadOnlyCollection<LoadSample>> CloseAsync(TimeSpan duration, CancellationToken cancellation)
+    {
+        _samples = [];
+        long began = Stopwatch.GetTimestamp();
+        int next = 0;
+        await Task.WhenAll(Enumerable.Range(0, _settings.Concurrency).Select(_ => Task.Run(
+            async () =>
+            {
+                while (Stopwatch.GetElapsedTime(began) < duration && !cancellation.IsCancellationRequested)
+                {
+                    await SendAsync(Interlocked.Increment(ref next), Stopwatch.GetElapsedTime(began).TotalSeconds, began, cancellation);
+                }
+            },
+            cancellation)));
+        return _samples;
+    }
+
+    /// <summary>
+    /// Sends requests at the moments of a Poisson process, decided beforehand: never later for the server's being slow, and what is late nevertheless
+    /// counts as the request's latency. Then waits for the last of them.
+    /// </summary>
+    public async Task<IReadOnlyCollection<LoadSample>> OpenAsync(double rate, TimeSpan duration, CancellationToken cancellation)
+    {
+        _samples = [];
+        var random = new Random(_settings.Seed);
+        var pending = new ConcurrentDictionary<int, Task>();
+        await Task.Factory.StartNew(
+            () =>
+            {
+                long began = Stopwatch.GetTimestamp();
+                double due = 0;
+                for (int i = 0; ; i++)
+                {
+                    due -= Math.Log(1 - random.NextDouble()) / rate;
+                    if (due >= duration.TotalSeconds || cancellation.IsCancellationRequested)
+                    {
+                        return;
+                    }
+
+                    while (Stopwatch.GetElapsedTime(began).TotalSeconds < due)
+                    {
+                        Thread.Sleep(1);
+                    }
+
+                    int number = i;
+                    Task sent = SendAsync(number, due, began, cancellation);
+                    if (!sent.IsCompleted)
+                    {
+                        pending[number] = sent;
+                        _ = sent.ContinueWith(_ => pending.TryRemove(number, out Task? _), TaskScheduler.Default);
+                    }
+                }
+            },
+            cancellation,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+        await Task.WhenAll(pending.Values);
+        return _samples;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _channels.ForEach(channel => channel.Dispose());
+
+    private static SocketsHttpHandler Handler(LoadSettings settings)
+    {
+        var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true, UseProxy = false };
+        if (settings.From is { } from)
+        {
+            handler.ConnectCallback = async (context, cancellation) =>
+            {
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                try
+                {
+                    socket.Bind(new System.Net.IPEndPoint(from, 0));
+                    await socket.ConnectAsync(context.DnsEndPoint, cancellation);
+                    return new NetworkStream(socket, ownsSocket: true);
+                }
+                catch
+                {
+                    socket.Dispose();
+                    throw;
+                }
+            };
+        }
+
+        return handler;
+    }
+
+    private async Task SendAsync(int number, double due, long began, CancellationToken cancellation)
+    {
+        int image = number % _images.Requests.Count;
+        double lag = Stopwatch.GetElapsedTime(began).TotalSeconds - due;
+        var status = StatusCode.OK;
+        bool explained = false;
+        ClassifyResponse? reply = null;
+        try
+        {
+            using AsyncUnaryCall<ClassifyResponse> call = _clients[number % _clients.Length].ClassifyAsync(
+                _images.Requests[image], deadline: DateTime.UtcNow + _settings.Deadline, cancellationToken: cancellation);
+            reply = await call.ResponseAsync.ConfigureAwait(false);
+        }
+        catch (RpcException exception)
+        {
+            status = exception.StatusCode;
+            explained = exception.Trailers.Get(DetailsTrailer) is not null;
+        }
+
+        double latency = Stopwatch.GetElapsedTime(began).TotalSeconds - due;
+        bool right = reply is not null && reply.Predictions[0].Label == _images.Classes[image];
+        _samples.Add(new LoadSample(status, due, lag, latency, reply?.Compute.Effort ?? 0, right, explained));
+    }
+}
