@@ -38,6 +38,25 @@ public class EffortCurveTests
     public void EffortFor_BetweenPoints_IsLinear(long flops, double effort) => Assert.Equal(effort, Curve.EffortFor(flops), 12);
 
     [Theory]
+    [InlineData(0.1, 1000)]
+    [InlineData(0.2, 1000)]
+    [InlineData(0.35, 1500)]
+    [InlineData(0.5, 2000)]
+    [InlineData(0.55, 2000)]
+    [InlineData(0.7, 3000)]
+    [InlineData(1, 6000)]
+    public void FlopsFor_Effort_IsLinearBetweenPointsAndFlatBelowTheLowest(double effort, double flops) => Assert.Equal(flops, Curve.FlopsFor(effort), 6);
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1.01)]
+    [InlineData(double.NaN)]
+    public void FlopsFor_EffortOutOfRange_IsRefused(double effort) => Assert.Throws<ArgumentOutOfRangeException>(() => Curve.FlopsFor(effort));
+
+    [Fact]
+    public void LeastEffort_AnyCurve_IsThatOfItsFirstPoint() => Assert.Equal(0.2, Curve.LeastEffort);
+
+    [Theory]
     [InlineData(999)]
     [InlineData(0)]
     [InlineData(long.MinValue)]

@@ -61,9 +61,15 @@ internal sealed class TestServer : IAsyncDisposable
         return new TestServer(app, log);
     }
 
-    /// <summary>Command line of a server on free ports of the loopback address.</summary>
+    /// <summary>
+    /// Command line of a server on free ports of the loopback address. What waits for a machine that is busy with other tests is neither refused nor
+    /// given less effort, unless a test asks for that.
+    /// </summary>
     public static string[] Arguments(string models) =>
-        [$"--LCNet:Models={models}", "--LCNet:BindAddress=127.0.0.1", "--LCNet:GrpcPort=0", "--LCNet:HttpPort=0"];
+    [
+        $"--LCNet:Models={models}", "--LCNet:BindAddress=127.0.0.1", "--LCNet:GrpcPort=0", "--LCNet:HttpPort=0",
+        "--LCNet:QueueObjective=01:00:00", "--LCNet:Brownout=false",
+    ];
 
     public async Task<ClassifyResponse> ClassifyAsync(ClassifyRequest request) =>
         await Client.ClassifyAsync(request, deadline: Deadline, cancellationToken: TestContext.Current.CancellationToken);
