@@ -66,6 +66,9 @@ public sealed class ServerFace : IAsyncLifetime
             "--LCNet:GrpcPort=0",
             "--LCNet:HttpPort=0",
             "--LCNet:LogLevel=Warning",
+
+            // A machine that is busy with other tests is no reason to refuse.
+            "--LCNet:QueueObjective=01:00:00",
         ]);
         try
         {

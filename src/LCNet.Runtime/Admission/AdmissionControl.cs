@@ -10,21 +10,14 @@ namespace LCNet.Runtime;
 /// </remarks>
 public sealed class AdmissionControl
 {
-    // In rounds. Bounds what one image that took very long can hold against its client, and the search for who is next.
-    private const int MaxDebt = 256;
-    private const string Others = "\0others";
     private static readonly TimeSpan LeastRetry = TimeSpan.FromMilliseconds(20);
 
     private readonly object _lock = new();
     private readonly AdmissionOptions _options;
     private readonly TimeProvider _time;
     private readonly ServiceRate _rate = new();
-    private readonly Dictionary<string, ClientLine> _lines = new(StringComparer.Ordinal);
-    private readonly LinkedList<ClientLine> _round = [];
+    private readonly ClientRound _round;
     private int _running;
-    private int _images;
-    private long _flops;
-    private long _bytes;
     private bool _closed;
 
     /// <summary>Makes an empty queue.</summary>
@@ -43,25 +36,26 @@ public sealed class AdmissionControl
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Quantum, 1);
         _options = options;
         _time = time;
+        _round = new ClientRound(options.MaxClients, options.Quantum);
     }
 
     /// <summary>Images that wait.</summary>
-    public int WaitingImages => Read(() => _images);
+    public int WaitingImages => Read(() => _round.Images);
 
     /// <summary>FLOPs that those are expected to cost.</summary>
-    public long WaitingFlops => Read(() => _flops);
+    public long WaitingFlops => Read(() => _round.Flops);
 
     /// <summary>Bytes that their requests hold.</summary>
-    public long WaitingBytes => Read(() => _bytes);
+    public long WaitingBytes => Read(() => _round.Bytes);
 
     /// <summary>Clients that have an image here, waiting or running; those that share a line count as one.</summary>
-    public int Clients => Read(() => _lines.Count);
+    public int Clients => Read(() => _round.Clients);
 
     /// <summary>Planned FLOPs a second that all slots together get done, as lately measured; 0 before anything ran.</summary>
     public double FlopsPerSecond => Read(() => Speed);
 
     /// <summary>How long everything that waits is expected to take; zero before anything ran.</summary>
-    public TimeSpan ExpectedDelay => Read(() => Duration(_flops));
+    public TimeSpan ExpectedDelay => Read(() => Duration(_round.Flops));
 
     private double Speed => _rate.FlopsPerSecond * _options.Slots;
 
@@ -75,11 +69,11 @@ public sealed class AdmissionControl
         AdmissionRefusal? refusal;
         lock (_lock)
         {
-            long flops = ticket.ImageFlops * ticket.Images;
-            refusal = Judge(LineOf(ticket.Client), ticket.Images, flops, ticket.Bytes, ticket.Expires, ref displaced);
+            refusal = Judge(ticket, ref displaced);
             if (refusal is null)
             {
-                Add(ticket, flops);
+                _round.Add(ticket);
+                Monitor.PulseAll(_lock);
             }
         }
 
@@ -98,7 +92,7 @@ public sealed class AdmissionControl
     {
         lock (_lock)
         {
-            ClientLine? line = LineOf(client);
+            ClientLine? line = _round.LineOf(client);
             return FirstBreach(line, 1, 0, 0, long.MaxValue) is { } breach && InTheWay(breach, line, 1, 0) is null ? breach : null;
         }
     }
@@ -110,7 +104,7 @@ public sealed class AdmissionControl
         ArgumentNullException.ThrowIfNull(ticket);
         lock (_lock)
         {
-            return Remove(ticket);
+            return _round.Remove(ticket);
         }
     }
 
@@ -120,28 +114,27 @@ public sealed class AdmissionControl
     {
         while (true)
         {
-            AdmissionTicket ticket;
+            AdmissionTicket? ticket;
             int expired;
             lock (_lock)
             {
-                while (_round.Count == 0 && !_closed)
+                while ((ticket = _round.Next()) is null && !_closed)
                 {
                     Monitor.Wait(_lock);
                 }
 
-                if (_closed)
+                if (_closed || ticket is null)
                 {
                     return null;
                 }
 
-                ClientLine line = Next();
-                ticket = line.Tickets.First!.Value;
                 if (ticket.Expires > _time.GetTimestamp())
                 {
-                    return Hand(line, ticket);
+                    _running++;
+                    return _round.Begin(ticket);
                 }
 
-                expired = Remove(ticket);
+                expired = _round.Remove(ticket);
             }
 
             ticket.Expire(expired);
@@ -156,17 +149,15 @@ public sealed class AdmissionControl
     {
         lock (_lock)
         {
-            ClientLine line = turn.Ticket.Line!;
             _running--;
-            line.Running--;
+            double? spent = null;
             if (planned > 0)
             {
                 _rate.Add(planned, busy);
-                double spent = busy.TotalSeconds * _rate.FlopsPerSecond;
-                line.Deficit = Bound(line.Deficit + turn.Ticket.ImageFlops - (long)Math.Min(spent, MaxDebt * (double)_options.Quantum));
+                spent = busy.TotalSeconds * _rate.FlopsPerSecond;
             }
 
-            Forget(line);
+            _round.End(turn.Ticket, spent);
         }
     }
 
@@ -199,16 +190,17 @@ public sealed class AdmissionControl
         }
     }
 
-    private AdmissionRefusal? Judge(ClientLine? line, int images, long flops, long bytes, long expires, ref List<(AdmissionTicket Ticket, AdmissionRefusal Refusal)>? displaced)
+    private AdmissionRefusal? Judge(AdmissionTicket ticket, ref List<(AdmissionTicket Ticket, AdmissionRefusal Refusal)>? displaced)
     {
-        while (FirstBreach(line, images, flops, bytes, expires) is { } breach)
+        ClientLine? line = _round.LineOf(ticket.Client);
+        while (FirstBreach(line, ticket.Images, ticket.Images * ticket.ImageFlops, ticket.Bytes, ticket.Expires) is { } breach)
         {
-            if (InTheWay(breach, line, images, bytes) is not { } latest)
+            if (InTheWay(breach, line, ticket.Images, ticket.Bytes) is not { } latest)
             {
                 return breach;
             }
 
-            Remove(latest);
+            _round.Remove(latest);
             (displaced ??= []).Add((latest, breach));
         }
 
@@ -217,8 +209,8 @@ public sealed class AdmissionControl
 
     private AdmissionTicket? InTheWay(AdmissionRefusal breach, ClientLine? line, int images, long bytes) => breach.Reason switch
     {
-        RefusalReason.Count => LatestOfLongest(line, one => one.Images, images),
-        RefusalReason.Bytes => LatestOfLongest(line, one => one.Bytes, bytes),
+        RefusalReason.Count => _round.LatestOfLongest(line, one => one.Images, images),
+        RefusalReason.Bytes => _round.LatestOfLongest(line, one => one.Bytes, bytes),
 
         // Of a delay each client has its own: others only count as far as they take turns with it.
         _ => null,
@@ -227,13 +219,13 @@ public sealed class AdmissionControl
     private AdmissionRefusal? FirstBreach(ClientLine? line, int images, long flops, long bytes, long expires)
     {
         int idle = _options.Slots - _running;
-        if (_images == 0 && idle > 0)
+        if (_round.Images == 0 && idle > 0)
         {
             // Whatever the limits: nothing stands in its way, and where the rate was measured wrong this puts it right.
             return null;
         }
 
-        TimeSpan delay = Duration(Ahead(line, flops));
+        TimeSpan delay = Duration(_round.Ahead(line, flops));
         if (delay > _options.MaxDelay)
         {
             return Refuse(RefusalReason.Delay, 0, delay);
@@ -244,169 +236,19 @@ public sealed class AdmissionControl
             return Refuse(RefusalReason.Deadline, 0, delay);
         }
 
-        if (_images + images - idle > _options.MaxCount)
+        if (_round.Images + images - idle > _options.MaxCount)
         {
             return Refuse(RefusalReason.Count, _options.MaxCount, delay);
         }
 
-        return _bytes + bytes > _options.MaxBytes ? Refuse(RefusalReason.Bytes, _options.MaxBytes, delay) : null;
-    }
-
-    // Until a client's work is done each other client gets as much done as that, or all that it has.
-    private long Ahead(ClientLine? line, long flops)
-    {
-        long own = line?.Flops ?? 0;
-        if (_lines.Count == 1 && line is not null)
-        {
-            return own;
-        }
-
-        long ahead = own;
-        foreach (ClientLine other in _round)
-        {
-            ahead += other == line ? 0 : Math.Min(other.Flops, own + flops);
-        }
-
-        return ahead;
+        return _round.Bytes + bytes > _options.MaxBytes ? Refuse(RefusalReason.Bytes, _options.MaxBytes, delay) : null;
     }
 
     private TimeSpan Duration(long flops) => Speed > 0 ? TimeSpan.FromSeconds(flops / Speed) : TimeSpan.Zero;
-
-    // The latest request of whoever has most, if that is more than the client would have; not one that has begun.
-    private AdmissionTicket? LatestOfLongest(ClientLine? line, Func<ClientLine, long> size, long added)
-    {
-        ClientLine? longest = null;
-        foreach (ClientLine other in _round)
-        {
-            if (other != line && other.Tickets.Last!.Value.Taken == 0 && (longest is null || size(other) > size(longest)))
-            {
-                longest = other;
-            }
-        }
-
-        return longest is not null && size(longest) > (line is null ? 0 : size(line)) + added ? longest.Tickets.Last!.Value : null;
-    }
 
     private static AdmissionRefusal Refuse(RefusalReason reason, long limit, TimeSpan delay)
     {
         TimeSpan retry = delay * (0.5 + Random.Shared.NextDouble());
         return new AdmissionRefusal(reason, limit, delay, retry > LeastRetry ? retry : LeastRetry);
     }
-
-    private ClientLine? LineOf(string client) =>
-        _lines.TryGetValue(client, out ClientLine? line) || (_lines.Count >= _options.MaxClients && _lines.TryGetValue(Others, out line)) ? line : null;
-
-    private ClientLine OpenLine(string client)
-    {
-        if (LineOf(client) is { } line)
-        {
-            return line;
-        }
-
-        var opened = new ClientLine(_lines.Count < _options.MaxClients ? client : Others);
-        _lines.Add(opened.Client, opened);
-        return opened;
-    }
-
-    private void Add(AdmissionTicket ticket, long flops)
-    {
-        ClientLine line = OpenLine(ticket.Client);
-        if (line.Tickets.Count == 0)
-        {
-            _round.AddLast(line);
-        }
-
-        ticket.Line = line;
-        ticket.Place = line.Tickets.AddLast(ticket);
-        Count(line, ticket.Images, flops, ticket.Bytes);
-        if (ticket.Images == 1)
-        {
-            Monitor.Pulse(_lock);
-        }
-        else
-        {
-            Monitor.PulseAll(_lock);
-        }
-    }
-
-    private void Count(ClientLine line, int images, long flops, long bytes)
-    {
-        _images += images;
-        _flops += flops;
-        _bytes += bytes;
-        line.Images += images;
-        line.Flops += flops;
-        line.Bytes += bytes;
-    }
-
-    // The first line in the round that can pay for its next image; there is one, as every round gives each line more to spend.
-    private ClientLine Next()
-    {
-        while (true)
-        {
-            ClientLine line = _round.First!.Value;
-            if (!line.IsServed)
-            {
-                line.IsServed = true;
-                line.Deficit = Bound(line.Deficit + _options.Quantum);
-            }
-
-            if (_round.Count == 1 || line.Deficit >= Math.Min(line.Tickets.First!.Value.ImageFlops, _options.Quantum))
-            {
-                return line;
-            }
-
-            _round.RemoveFirst();
-            _round.AddLast(line);
-            line.IsServed = false;
-        }
-    }
-
-    private AdmissionTurn Hand(ClientLine line, AdmissionTicket ticket)
-    {
-        var turn = new AdmissionTurn(ticket, ticket.Taken++);
-        _running++;
-        line.Running++;
-        line.Deficit = Bound(line.Deficit - ticket.ImageFlops);
-        Count(line, -1, -ticket.ImageFlops, 0);
-        if (ticket.Taken == ticket.Images)
-        {
-            Remove(ticket);
-        }
-
-        return turn;
-    }
-
-    private int Remove(AdmissionTicket ticket)
-    {
-        if (ticket.Place is not { } place)
-        {
-            return 0;
-        }
-
-        ClientLine line = ticket.Line!;
-        int left = ticket.Waiting;
-        line.Tickets.Remove(place);
-        ticket.Place = null;
-        Count(line, -left, -left * ticket.ImageFlops, -ticket.Bytes);
-        if (line.Tickets.Count == 0)
-        {
-            _round.Remove(line);
-            line.IsServed = false;
-        }
-
-        Forget(line);
-        return left;
-    }
-
-    // What a client owes is forgotten with it: it has waited for all that it sent.
-    private void Forget(ClientLine line)
-    {
-        if (line.Tickets.Count == 0 && line.Running == 0)
-        {
-            _lines.Remove(line.Client);
-        }
-    }
-
-    private long Bound(long deficit) => Math.Clamp(deficit, -MaxDebt * _options.Quantum, _options.Quantum);
 }

@@ -31,6 +31,7 @@ public sealed class BrownoutController
     private readonly TimeProvider _time;
     private readonly double _mostFlops;
     private readonly double _range;
+    private readonly double _leastEffort;
     private double _integral;
     private double _effort;
     private long _observed;
@@ -52,7 +53,8 @@ public sealed class BrownoutController
         _options = options;
         _time = time;
         _mostFlops = curve.FlopsFor(options.Effort);
-        _range = Math.Max(0, _mostFlops - curve.FlopsFor(Math.Max(options.LeastEffort, curve.LeastEffort)));
+        _leastEffort = Math.Min(options.Effort, Math.Max(options.LeastEffort, curve.LeastEffort));
+        _range = _mostFlops - curve.FlopsFor(_leastEffort);
         _effort = options.Effort;
         _observed = time.GetTimestamp();
     }
@@ -76,7 +78,7 @@ public sealed class BrownoutController
             _integral = Math.Clamp(_integral + (IntegralGain * error * objectives), 0, 1);
             double level = Math.Clamp(_integral + (ProportionalGain * error), 0, 1);
             double effort = level > 0 && _range > 0 ? _curve.EffortFor((long)(_mostFlops - (level * _range))) : _options.Effort;
-            Volatile.Write(ref _effort, Math.Min(effort, _options.Effort));
+            Volatile.Write(ref _effort, Math.Clamp(effort, _leastEffort, _options.Effort));
             return _effort;
         }
     }

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Connections.Features;
 
 namespace LCNet.Server;
 
@@ -10,29 +9,12 @@ namespace LCNet.Server;
 internal sealed class RemoteAddressIdentity : IClientIdentity
 {
     private const int NetworkBytes = 8;
-    private static readonly object Key = new();
 
-    public string Of(HttpContext context)
-    {
-        // Once a connection.
-        IDictionary<object, object?>? items = context.Features.Get<IConnectionItemsFeature>()?.Items;
-        if (items is not null && items.TryGetValue(Key, out object? known))
-        {
-            return (string)known!;
-        }
-
-        string client = Of(context.Connection.RemoteIpAddress);
-        if (items is not null)
-        {
-            items[Key] = client;
-        }
-
-        return client;
-    }
+    public string Of(HttpContext context) => Of(context.Connection.RemoteIpAddress);
 
     /// <summary>The client that an address stands for.</summary>
     /// <param name="address">Null where there is none, for example in a test host.</param>
-    internal static string Of(IPAddress? address) => address switch
+    private static string Of(IPAddress? address) => address switch
     {
         null => string.Empty,
         { IsIPv4MappedToIPv6: true } => address.MapToIPv4().ToString(),

@@ -136,7 +136,7 @@ public sealed class ClassifyStreamTests(ServerFixture fixture)
     public async Task ClassifyStream_Cancelled_EndsAndGivesEverythingBack()
     {
         var spy = new StreamSpy();
-        await using TestServer server = await StartAsync(spy, "Workers=1", "MaxQueue=0");
+        await using TestServer server = await StartAsync(spy, "Workers=1", "MaxQueue=1");
         spy.Close();
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(Token);
         using AsyncDuplexStreamingCall<ClassifyRequest, ClassifyStreamResponse> call = server.Client.ClassifyStream(cancellationToken: cancellation.Token);

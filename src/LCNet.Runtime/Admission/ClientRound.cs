@@ -1,0 +1,193 @@
+namespace LCNet.Runtime;
+
+/// <summary>
+/// The lines of all clients that have images waiting or running, and whose turn it is: deficit round robin over planned FLOPs. Belongs to an
+/// <see cref="AdmissionControl"/>, under its lock.
+/// </summary>
+/// <param name="maxClients">Clients that have a line of their own.</param>
+/// <param name="quantum">FLOPs that a line may spend in one round.</param>
+internal sealed class ClientRound(int maxClients, long quantum)
+{
+    // In rounds. Bounds what one image that took very long can hold against its client, and the search for who is next.
+    private const int MaxDebt = 256;
+    private const string Others = "\0others";
+
+    private readonly Dictionary<string, ClientLine> _lines = new(StringComparer.Ordinal);
+    private readonly LinkedList<ClientLine> _round = [];
+
+    /// <summary>Lines.</summary>
+    public int Clients => _lines.Count;
+
+    /// <summary>Images that wait.</summary>
+    public int Images { get; private set; }
+
+    /// <summary>FLOPs that those are expected to cost.</summary>
+    public long Flops { get; private set; }
+
+    /// <summary>Bytes that their requests hold.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>The line that a client's next request would go to; null where that is yet to be opened.</summary>
+    public ClientLine? LineOf(string client) =>
+        _lines.TryGetValue(client, out ClientLine? line) || (_lines.Count >= maxClients && _lines.TryGetValue(Others, out line)) ? line : null;
+
+    /// <summary>FLOPs that get done before a client's next request is: until then each other client gets as much done as it, or all that it has.</summary>
+    /// <param name="line">The client's; null where it has none.</param>
+    /// <param name="flops">Of the request.</param>
+    public long Ahead(ClientLine? line, long flops)
+    {
+        long own = line?.Flops ?? 0;
+        long ahead = own;
+        foreach (ClientLine other in _round)
+        {
+            ahead += other == line ? 0 : Math.Min(other.Flops, own + flops);
+        }
+
+        return ahead;
+    }
+
+    /// <summary>The latest request of whichever other client has most, if that is more than a client would have; none that has begun.</summary>
+    /// <param name="line">The client's; null where it has none.</param>
+    /// <param name="size">Most of what.</param>
+    /// <param name="added">How much its next request adds to that.</param>
+    public AdmissionTicket? LatestOfLongest(ClientLine? line, Func<ClientLine, long> size, long added)
+    {
+        ClientLine? longest = null;
+        foreach (ClientLine other in _round)
+        {
+            if (other != line && other.Tickets.Last!.Value.Taken == 0 && (longest is null || size(other) > size(longest)))
+            {
+                longest = other;
+            }
+        }
+
+        return longest is not null && size(longest) > (line is null ? 0 : size(line)) + added ? longest.Tickets.Last!.Value : null;
+    }
+
+    /// <summary>Puts a request at the end of its client's line.</summary>
+    public void Add(AdmissionTicket ticket)
+    {
+        ClientLine? line = LineOf(ticket.Client);
+        if (line is null)
+        {
+            line = new ClientLine(_lines.Count < maxClients ? ticket.Client : Others);
+            _lines.Add(line.Client, line);
+        }
+
+        if (line.Tickets.Count == 0)
+        {
+            _round.AddLast(line);
+        }
+
+        ticket.Line = line;
+        ticket.Place = line.Tickets.AddLast(ticket);
+        Count(line, ticket.Images, ticket.Images * ticket.ImageFlops, ticket.Bytes);
+    }
+
+    /// <summary>Takes a request's images that wait out of its line.</summary>
+    /// <returns>How many those were; 0 where none waits.</returns>
+    public int Remove(AdmissionTicket ticket)
+    {
+        if (ticket.Place is not { } place)
+        {
+            return 0;
+        }
+
+        ClientLine line = ticket.Line!;
+        int left = ticket.Waiting;
+        line.Tickets.Remove(place);
+        ticket.Place = null;
+        Count(line, -left, -left * ticket.ImageFlops, -ticket.Bytes);
+        if (line.Tickets.Count == 0)
+        {
+            _round.Remove(line);
+            line.IsServed = false;
+        }
+
+        Forget(line);
+        return left;
+    }
+
+    /// <summary>The request whose turn it is: of the first line in the round that can pay for its next image.</summary>
+    /// <returns>Null where none waits.</returns>
+    public AdmissionTicket? Next()
+    {
+        if (_round.Count == 0)
+        {
+            return null;
+        }
+
+        // There is one that can, as every round gives each line more to spend.
+        while (true)
+        {
+            ClientLine line = _round.First!.Value;
+            if (!line.IsServed)
+            {
+                line.IsServed = true;
+                line.Deficit = Bound(line.Deficit + quantum);
+            }
+
+            AdmissionTicket next = line.Tickets.First!.Value;
+            if (_round.Count == 1 || line.Deficit >= Math.Min(next.ImageFlops, quantum))
+            {
+                return next;
+            }
+
+            _round.RemoveFirst();
+            _round.AddLast(line);
+            line.IsServed = false;
+        }
+    }
+
+    /// <summary>Begins the next image of a request, at its client's expense.</summary>
+    public AdmissionTurn Begin(AdmissionTicket ticket)
+    {
+        ClientLine line = ticket.Line!;
+        var turn = new AdmissionTurn(ticket, ticket.Taken++);
+        line.Running++;
+        line.Deficit = Bound(line.Deficit - ticket.ImageFlops);
+        Count(line, -1, -ticket.ImageFlops, 0);
+        if (ticket.Taken == ticket.Images)
+        {
+            Remove(ticket);
+        }
+
+        return turn;
+    }
+
+    /// <summary>Ends an image.</summary>
+    /// <param name="ticket">Its request.</param>
+    /// <param name="spent">What it took, in FLOPs at the speed of all images; null where that is what was planned.</param>
+    public void End(AdmissionTicket ticket, double? spent)
+    {
+        ClientLine line = ticket.Line!;
+        line.Running--;
+        if (spent is double flops)
+        {
+            line.Deficit = Bound(line.Deficit + ticket.ImageFlops - (long)Math.Min(flops, MaxDebt * (double)quantum));
+        }
+
+        Forget(line);
+    }
+
+    private void Count(ClientLine line, int images, long flops, long bytes)
+    {
+        Images += images;
+        Flops += flops;
+        Bytes += bytes;
+        line.Images += images;
+        line.Flops += flops;
+        line.Bytes += bytes;
+    }
+
+    // What a client owes is forgotten with it: it has waited for all that it sent.
+    private void Forget(ClientLine line)
+    {
+        if (line.Tickets.Count == 0 && line.Running == 0)
+        {
+            _lines.Remove(line.Client);
+        }
+    }
+
+    private long Bound(long deficit) => Math.Clamp(deficit, -MaxDebt * quantum, quantum);
+}
