@@ -61,24 +61,4 @@ public sealed class EffortCurve
         CalibrationPoint high = _points[above];
         return low.Effort + ((high.Effort - low.Effort) * (flops - low.MeanFlops) / (high.MeanFlops - low.MeanFlops));
     }
-
-    /// <summary>The mean FLOPs of an image at an effort; below the lowest calibrated one, those of the lowest.</summary>
-    /// <param name="effort">In (0, 1].</param>
-    public double FlopsFor(double effort)
-    {
-        int above = 0;
-        while (above < _points.Count && _points[above].Effort <= effort)
-        {
-            above++;
-        }
-
-        if (above == 0 || above == _points.Count)
-        {
-            return _points[Math.Max(0, above - 1)].MeanFlops;
-        }
-
-        CalibrationPoint low = _points[above - 1];
-        CalibrationPoint high = _points[above];
-        return low.MeanFlops + ((high.MeanFlops - low.MeanFlops) * (effort - low.Effort) / (high.Effort - low.Effort));
-    }
 }

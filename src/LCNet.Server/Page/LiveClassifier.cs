@@ -11,7 +11,7 @@ namespace LCNet.Server;
 /// Classifies an image for the page: the rules, the queue, the limits and the counters of the gRPC call, and the plan in full besides.
 /// Thread-safe.
 /// </summary>
-internal sealed class LiveClassifier(Serving serving, ImageClassifier classifier, ServerOptions options, ServerMetrics metrics, ILogger<LiveClassifier> logger)
+internal sealed class LiveClassifier(Serving serving, ImageClassifier classifier, Callers callers, ServerOptions options, ServerMetrics metrics, ILogger<LiveClassifier> logger)
 {
     /// <summary>Answers a request, whatever is wrong with it.</summary>
     public async Task AnswerAsync(HttpContext context)
@@ -111,7 +111,7 @@ internal sealed class LiveClassifier(Serving serving, ImageClassifier classifier
         ReadOnlyMemory<byte> image = await LiveBody.ReadAsync(context.Request, options.MaxImageBytes, context.RequestAborted).ConfigureAwait(false);
         request.EncodedImage = UnsafeByteOperations.UnsafeWrap(image);
         ClassifySettings settings = ClassifyRules.Check(request, model, options.DefaultEffort);
-        var job = new ImageJob(model, ClassifyRules.Input(request), settings.Dial, Admitted: false);
+        var job = new ImageJob(model, [ClassifyRules.Input(request)], settings.Dial, callers.Of(context));
         return await classifier.RunAsync(
             job,
             (result, waited) =>
