@@ -22,6 +22,9 @@ public sealed class ServerProcess : IAsyncLifetime
     /// <summary>Address of the gRPC port.</summary>
     public string Address { get; private set; } = string.Empty;
 
+    /// <summary>Its number.</summary>
+    public int ProcessId => _process!.Id;
+
     /// <summary>A client of it.</summary>
     public Classifier.ClassifierClient Client { get; private set; } = null!;
 

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text.Json;
 using LCNet.Bundles;
+using LCNet.Cli.Load;
 using LCNet.Imaging;
 using LCNet.Runtime;
 using LCNet.Training.Data;
@@ -28,10 +29,13 @@ internal static class BenchCommand
         var synthetic = new Option<string?>("--synthetic") { Description = "resnet18, resnet34 or resnet50 at 224×224 with random weights, instead of a bundle." };
         var runRate = new Option<double>("--run-rate") { Description = "Share of images that run each block of the synthetic network.", DefaultValueFactory = _ => 0.7 };
         var keep = new Option<double>("--keep") { Description = "Share of channels that the synthetic network keeps.", DefaultValueFactory = _ => 0.5 };
+        var server = new Option<string?>("--server") { Description = "A server of the bundle on this machine, for example http://127.0.0.1:8001, whose processor time a request is measured; needs --pid and --data." };
+        var process = new Option<int?>("--pid") { Description = "The server's process." };
+        var requests = new Option<int>("--requests") { Description = "Requests to the server at each alternation.", DefaultValueFactory = _ => 4000 };
         var json = new Option<string?>("--json") { Description = "Write the results to this file." };
         var command = new Command("bench", "Measure what skipping saves in time, against the static network in ONNX Runtime.")
         {
-            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, json,
+            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, server, process, requests, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -43,6 +47,11 @@ internal static class BenchCommand
             if (parsed.GetValue(images) < 1 || parsed.GetValue(repetitions) < 1)
             {
                 throw new ArgumentException("--images and --repetitions are at least 1.");
+            }
+
+            if (parsed.GetValue(server) is not null && (parsed.GetValue(process) is null || parsed.GetValue(data) is null || parsed.GetValue(requests) < 1))
+            {
+                throw new ArgumentException("--server goes with --pid, with --data, and with --requests of at least 1.");
             }
 
             string? made = null;
@@ -60,6 +69,13 @@ internal static class BenchCommand
                 var benchmark = new EngineBenchmark(opened, ComputeDevice.Parse(parsed.GetValue(device)!), inputs, parsed.GetValue(repetitions));
                 var report = new BenchReport(
                     $"{opened.Manifest.Model}/{opened.Manifest.Version}", inputs.Length, parsed.GetValue(repetitions), Machine(), [.. settings.Select(setting => benchmark.Measure(setting, cancellation))]);
+                if (parsed.GetValue(server) is string address)
+                {
+                    var load = new LoadSettings { Server = LoadCommand.Loopback(address), Process = parsed.GetValue(process), Effort = parsed.GetValue(effort)![0] };
+                    var served = new ServerBenchmark(opened, load, LoadImages.Read(parsed.GetValue(data)!, load.Effort, load.Seed), parsed.GetValue(repetitions));
+                    report = report with { Server = await served.MeasureAsync(parsed.GetValue(requests), cancellation) };
+                }
+
                 Print(report);
                 if (parsed.GetValue(json) is string file)
                 {
@@ -125,6 +141,12 @@ internal static class BenchCommand
             Console.WriteLine($"{setting.Setting}: {setting.MeanMflops:F2} MFLOPs an image, reduced {setting.FlopsReduction:F2} times");
             Print("one thread", setting.OneThread);
             Print("saturated", setting.Saturated);
+        }
+
+        if (report.Server is { } server)
+        {
+            Console.WriteLine(
+                $"server: {server.ServerUs:F0} µs of processor time a request, {server.Ratio:F2} ({server.Lowest:F2}–{server.Highest:F2}) times the engine's {server.EngineUs:F0} µs; {server.Requests} requests");
         }
     }
 

@@ -6,7 +6,17 @@ namespace LCNet.Cli.Bench;
 /// <param name="Repetitions">Alternations; ratios are medians over them.</param>
 /// <param name="Machine">What it ran on.</param>
 /// <param name="Settings">Results.</param>
-internal sealed record BenchReport(string Model, int Images, int Repetitions, string Machine, IReadOnlyList<SettingReport> Settings);
+/// <param name="Server">What a server costs besides; null where none was measured.</param>
+internal sealed record BenchReport(string Model, int Images, int Repetitions, string Machine, IReadOnlyList<SettingReport> Settings, ServerReport? Server = null);
+
+/// <summary>Processor time of a server against that of its engine alone, decoding included in both.</summary>
+/// <param name="Requests">In all.</param>
+/// <param name="ServerUs">Processor time of the server's process a request in microseconds: median over the alternations.</param>
+/// <param name="EngineUs">That of decoding and running an image.</param>
+/// <param name="Ratio">The one over the other: median over the alternations.</param>
+/// <param name="Lowest">The lowest ratio of an alternation.</param>
+/// <param name="Highest">The highest.</param>
+internal sealed record ServerReport(int Requests, double ServerUs, double EngineUs, double Ratio, double Lowest, double Highest);
 
 /// <summary>Results at one setting of the dial.</summary>
 /// <param name="Setting">The setting.</param>

@@ -95,7 +95,9 @@ internal static class LoadCommand
         ]);
     }
 
-    private static Uri Loopback(string text)
+    /// <summary>The address of a server that may be loaded: on this machine.</summary>
+    /// <exception cref="ArgumentException">It is none.</exception>
+    internal static Uri Loopback(string text)
     {
         if (!Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) || uri.Scheme != Uri.UriSchemeHttp || !uri.IsLoopback)
         {

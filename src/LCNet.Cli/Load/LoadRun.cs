@@ -34,23 +34,15 @@ internal sealed class LoadRun : IDisposable
     public async Task<Model> ModelAsync(CancellationToken cancellation) =>
         await _clients[0].GetModelAsync(new GetModelRequest(), deadline: DateTime.UtcNow + _settings.Deadline, cancellationToken: cancellation);
 
-    /// <summary>Sends the next request as soon as one is answered, so many at a time.</summary>
-    public async Task<IReadOnlyCollection<LoadSample>> CloseAsync(TimeSpan duration, CancellationToken cancellation)
+    /// <summary>Sends the next request as soon as one is answered, so many at a time, for so long.</summary>
+    public Task<IReadOnlyCollection<LoadSample>> CloseAsync(TimeSpan duration, CancellationToken cancellation)
     {
-        _samples = [];
         long began = Stopwatch.GetTimestamp();
-        int next = 0;
-        await Task.WhenAll(Enumerable.Range(0, _settings.Concurrency).Select(_ => Task.Run(
-            async () =>
-            {
-                while (Stopwatch.GetElapsedTime(began) < duration && !cancellation.IsCancellationRequested)
-                {
-                    await SendAsync(Interlocked.Increment(ref next), Stopwatch.GetElapsedTime(began).TotalSeconds, began, cancellation);
-                }
-            },
-            cancellation)));
-        return _samples;
+        return CloseAsync(_ => Stopwatch.GetElapsedTime(began) < duration, cancellation);
     }
+
+    /// <summary>Sends the next request as soon as one is answered, so many at a time, and so many in all.</summary>
+    public Task<IReadOnlyCollection<LoadSample>> CloseAsync(int requests, CancellationToken cancellation) => CloseAsync(number => number < requests, cancellation);
 
     /// <summary>
     /// Sends requests at the moments of a Poisson process, decided beforehand: never later for the server's being slow, and what is late nevertheless
@@ -97,6 +89,23 @@ internal sealed class LoadRun : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _channels.ForEach(channel => channel.Dispose());
+
+    private async Task<IReadOnlyCollection<LoadSample>> CloseAsync(Func<int, bool> goesOn, CancellationToken cancellation)
+    {
+        _samples = [];
+        long began = Stopwatch.GetTimestamp();
+        int next = -1;
+        await Task.WhenAll(Enumerable.Range(0, _settings.Concurrency).Select(_ => Task.Run(
+            async () =>
+            {
+                for (int number = Interlocked.Increment(ref next); goesOn(number) && !cancellation.IsCancellationRequested; number = Interlocked.Increment(ref next))
+                {
+                    await SendAsync(number, Stopwatch.GetElapsedTime(began).TotalSeconds, began, cancellation);
+                }
+            },
+            cancellation)));
+        return _samples;
+    }
 
     private static SocketsHttpHandler Handler(LoadSettings settings)
     {

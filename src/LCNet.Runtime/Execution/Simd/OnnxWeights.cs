@@ -24,15 +24,29 @@ internal sealed class OnnxWeights
         _file = file;
         try
         {
-            _graph = ModelProto.Parser.ParseFrom(File.ReadAllBytes(bundle.PathOf(file))).Graph;
+            _graph = ModelProto.Parser.ParseFrom(File.ReadAllBytes(bundle.PathOf(file))).Graph ?? throw Refusal("has no graph");
         }
         catch (Google.Protobuf.InvalidProtocolBufferException exception)
         {
             throw Refusal($"is no ONNX file: {exception.Message}");
         }
 
-        _constants = _graph.Initializer.ToDictionary(tensor => tensor.Name);
-        _producers = _graph.Node.ToDictionary(node => node.Output[0]);
+        _constants = Unique(_graph.Initializer, tensor => tensor.Name);
+        _producers = Unique(_graph.Node, node => node.Output.Count == 1 ? node.Output[0] : throw Refusal($"{node.Name} has {node.Output.Count} outputs; expected: 1"));
+        foreach (NodeProto node in _graph.Node)
+        {
+            int least = node.OpType switch
+            {
+                "Conv" or "Gemm" => 3,
+                "Gather" => 2,
+                _ => 1,
+            };
+            if (node.Input.Count < least)
+            {
+                throw Refusal($"{node.Name}, a {node.OpType}, has {node.Input.Count} inputs; expected: {least}");
+            }
+        }
+
         string[] actual = [.. _graph.Node.Select(node => node.OpType).Order(StringComparer.Ordinal)];
         if (!actual.SequenceEqual(operations.Order(StringComparer.Ordinal)))
         {
@@ -78,11 +92,30 @@ internal sealed class OnnxWeights
         return (Floats(node.Input[1], outputs, inputs), Floats(node.Input[2], outputs));
     }
 
+    private Dictionary<string, T> Unique<T>(IEnumerable<T> items, Func<T, string> name)
+    {
+        var byName = new Dictionary<string, T>(StringComparer.Ordinal);
+        foreach (T item in items)
+        {
+            if (!byName.TryAdd(name(item), item))
+            {
+                throw Refusal($"has two values named {name(item)}");
+            }
+        }
+
+        return byName;
+    }
+
     private (string Name, int[] Axes) Source(string tensor)
     {
         var axes = new List<int>();
         while (_producers.TryGetValue(tensor, out NodeProto? node) && node.OpType == "Gather" && node.Input[1] == "keep")
         {
+            if (axes.Count == _producers.Count)
+            {
+                throw Refusal($"{node.Name} depends on itself");
+            }
+
             axes.Insert(0, (int)(node.Attribute.FirstOrDefault(attribute => attribute.Name == "axis")?.I ?? 0));
             tensor = node.Input[0];
         }
@@ -102,8 +135,9 @@ internal sealed class OnnxWeights
             throw Refusal($"{name} is [{string.Join(", ", tensor.Dims)}]; expected: [{string.Join(", ", shape)}]");
         }
 
-        float[] values = MemoryMarshal.Cast<byte, float>(tensor.RawData.Span).ToArray();
-        return values.Length == shape.Aggregate(1, (product, length) => product * length) ? values : throw Refusal($"{name} has {values.Length} values");
+        return tensor.RawData.Length == sizeof(float) * shape.Aggregate(1L, (product, length) => product * length)
+            ? MemoryMarshal.Cast<byte, float>(tensor.RawData.Span).ToArray()
+            : throw Refusal($"{name} has {tensor.RawData.Length} bytes of values");
     }
 
     private void Require(NodeProto node, string name, params long[] expected)

@@ -1,0 +1,84 @@
+using System.Diagnostics;
+using Google.Protobuf;
+using Grpc.Core;
+using LCNet.Bundles;
+using LCNet.Cli.Load;
+using LCNet.Imaging;
+using LCNet.Runtime;
+
+namespace LCNet.Cli.Bench;
+
+/// <summary>
+/// Measures what a server costs besides its engine: processor time a unary request of a running server, over that of decoding and running the same images
+/// in this process on all cores. The two take turns.
+/// </summary>
+/// <param name="bundle">That the server serves.</param>
+/// <param name="settings">Where the server is, and how many requests are under way at a time.</param>
+/// <param name="images">Encoded images.</param>
+/// <param name="repetitions">Turns of each.</param>
+internal sealed class ServerBenchmark(Bundle bundle, LoadSettings settings, LoadImages images, int repetitions)
+{
+    /// <summary>Measures.</summary>
+    /// <param name="requests">Of each turn.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="InvalidOperationException">The server serves something else, or did not answer a request.</exception>
+    public async Task<ServerReport> MeasureAsync(int requests, CancellationToken cancellation)
+    {
+        using var server = Process.GetProcessById(settings.Process!.Value);
+        using var run = new LoadRun(settings, images);
+        LCNet.V1.Model served = await run.ModelAsync(cancellation);
+        if (served.Name != bundle.Manifest.Model || served.DenseFlops != bundle.Flops.Dense)
+        {
+            throw new InvalidOperationException($"{settings.Server} serves {served.Name}, not {bundle.Manifest.Model}.");
+        }
+
+        using var engine = InferenceEngine.Load(bundle, new EngineOptions());
+        await run.CloseAsync(settings.WarmUp, cancellation);
+        RunEngine(engine, Stopwatch.GetTimestamp() + (long)(settings.WarmUp.TotalSeconds * Stopwatch.Frequency), int.MaxValue);
+        double[] serverMicroseconds = new double[repetitions];
+        double[] engineMicroseconds = new double[repetitions];
+        for (int repetition = 0; repetition < repetitions; repetition++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            server.Refresh();
+            TimeSpan before = server.TotalProcessorTime;
+            IReadOnlyCollection<LoadSample> samples = await run.CloseAsync(requests, cancellation);
+            server.Refresh();
+            serverMicroseconds[repetition] = (server.TotalProcessorTime - before).TotalMicroseconds / requests;
+            if (samples.Count(sample => sample.Status != StatusCode.OK) is > 0 and int failed)
+            {
+                throw new InvalidOperationException($"{failed} of {requests} requests were not answered.");
+            }
+
+            TimeSpan own = Environment.CpuUsage.TotalTime;
+            RunEngine(engine, long.MaxValue, requests);
+            engineMicroseconds[repetition] = (Environment.CpuUsage.TotalTime - own).TotalMicroseconds / requests;
+        }
+
+        double[] ratios = [.. serverMicroseconds.Zip(engineMicroseconds, (theirs, ours) => theirs / ours)];
+        return new ServerReport(
+            requests * repetitions, Statistics.Median(serverMicroseconds), Statistics.Median(engineMicroseconds), Statistics.Median(ratios), ratios.Min(), ratios.Max());
+    }
+
+    // As many threads as cores, as a loaded server has, each with images of its own.
+    private void RunEngine(InferenceEngine engine, long until, int count)
+    {
+        int next = -1;
+        Thread[] threads = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(() =>
+        {
+            InputSpec input = bundle.Manifest.Input;
+            byte[] rgb = new byte[input.Length];
+            float[] values = new float[input.Length];
+            InferenceResult result = engine.CreateResult();
+            for (int i = Interlocked.Increment(ref next); i < count && Stopwatch.GetTimestamp() < until; i = Interlocked.Increment(ref next))
+            {
+                ByteString encoded = images.Requests[i % images.Requests.Count].EncodedImage;
+                ImageDecoder.Decode(encoded.Span, input.Width, input.Height, ImageLimits.Default, rgb);
+                Pixels.Normalise(rgb, input.Mean, input.Std, values);
+                engine.RunAsync(values, settings.Effort ?? 1, Planner.NoCap, result, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            }
+        }))];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+    }
+}
