@@ -29,13 +29,14 @@ internal static class BenchCommand
         var synthetic = new Option<string?>("--synthetic") { Description = "resnet18, resnet34 or resnet50 at 224×224 with random weights, instead of a bundle." };
         var runRate = new Option<double>("--run-rate") { Description = "Share of images that run each block of the synthetic network.", DefaultValueFactory = _ => 0.7 };
         var keep = new Option<double>("--keep") { Description = "Share of channels that the synthetic network keeps.", DefaultValueFactory = _ => 0.5 };
+        var models = new Option<string?>("--models") { Description = "Folder to keep the synthetic bundle in, for a server to serve." };
         var server = new Option<string?>("--server") { Description = "A server of the bundle on this machine, for example http://127.0.0.1:8001, whose processor time a request is measured; needs --pid and --data." };
         var process = new Option<int?>("--pid") { Description = "The server's process." };
         var requests = new Option<int>("--requests") { Description = "Requests to the server at each alternation.", DefaultValueFactory = _ => 4000 };
         var json = new Option<string?>("--json") { Description = "Write the results to this file." };
         var command = new Command("bench", "Measure what skipping saves in time, against the static network in ONNX Runtime.")
         {
-            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, server, process, requests, json,
+            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, models, server, process, requests, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -54,10 +55,16 @@ internal static class BenchCommand
                 throw new ArgumentException("--server goes with --pid, with --data, and with --requests of at least 1.");
             }
 
-            string? made = null;
+            string? scratch = null;
             try
             {
-                made = parsed.GetValue(synthetic) is string name ? MakeBundle(name, parsed.GetValue(runRate), parsed.GetValue(keep)) : null;
+                string? made = null;
+                if (parsed.GetValue(synthetic) is string name)
+                {
+                    string folder = parsed.GetValue(models) ?? (scratch = Directory.CreateTempSubdirectory("lcnet-bench-").FullName);
+                    made = MakeBundle(name, parsed.GetValue(runRate), parsed.GetValue(keep), folder);
+                }
+
                 Bundle opened = Bundle.Open(made ?? parsed.GetValue(bundle)!);
                 BenchSetting[] settings =
                 [
@@ -86,16 +93,16 @@ internal static class BenchCommand
             }
             finally
             {
-                if (made is not null)
+                if (scratch is not null)
                 {
-                    Directory.Delete(Path.GetFullPath(Path.Combine(made, "..", "..")), recursive: true);
+                    Directory.Delete(scratch, recursive: true);
                 }
             }
         });
         return command;
     }
 
-    private static string MakeBundle(string name, double runRate, double keep)
+    private static string MakeBundle(string name, double runRate, double keep, string models)
     {
         int depth = name switch
         {
@@ -105,7 +112,7 @@ internal static class BenchCommand
             _ => throw new ArgumentException($"--synthetic: resnet18, resnet34 or resnet50, not '{name}'."),
         };
         TorchLibrary.EnsureLoaded();
-        string folder = Path.Combine(Directory.CreateTempSubdirectory("lcnet-bench-").FullName, "synthetic-" + name, "1");
+        string folder = Path.Combine(models, "synthetic-" + name, "1");
         SyntheticBundle.Write(depth, runRate, keep, folder);
         return folder;
     }

@@ -68,13 +68,13 @@ public sealed class Dispatcher
         _lane.Stem(image);
         for (int block = 0; block < _manifest.Blocks.Count; block++)
         {
-            RunWhole(_lane, block, _manifest.Blocks[block].Channels);
+            RunFrom(_lane, block, 0, _manifest.Blocks[block].Channels);
         }
 
         _lane.Head(logits);
     }
 
-    /// <summary>Runs every segment once.</summary>
+    /// <summary>Runs every segment, blocks with all channels, without their first and with nothing but their last: a graph that gathers wrongly cannot run all three.</summary>
     /// <param name="bundle">The network.</param>
     /// <param name="lane">Where.</param>
     /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
@@ -94,17 +94,21 @@ public sealed class Dispatcher
         }
 
         float[] image = new float[manifest.Input.Length];
-        Try(manifest.Stem.File, () => lane.Stem(image));
-        foreach ((int i, SpanSpec span) in manifest.Spans.Index())
+        foreach (Func<int, int> firstKept in new Func<int, int>[] { _ => 0, channels => Math.Min(1, channels - 1), channels => channels - 1 })
         {
-            Try(span.File, () => lane.Gate(i, 1, new float[span.Blocks], new float[manifest.ChannelsOf(span)]));
-            foreach (int block in Enumerable.Range(span.FirstBlock, span.Blocks))
+            Try(manifest.Stem.File, () => lane.Stem(image));
+            foreach ((int i, SpanSpec span) in manifest.Spans.Index())
             {
-                Try(manifest.Blocks[block].File, () => RunWhole(lane, block, manifest.Blocks[block].Channels));
+                Try(span.File, () => lane.Gate(i, 1, new float[span.Blocks], new float[manifest.ChannelsOf(span)]));
+                foreach (int block in Enumerable.Range(span.FirstBlock, span.Blocks))
+                {
+                    int channels = manifest.Blocks[block].Channels;
+                    Try(manifest.Blocks[block].File, () => RunFrom(lane, block, firstKept(channels), channels));
+                }
             }
-        }
 
-        Try(manifest.Head.File, () => lane.Head(new float[manifest.Labels.Count]));
+            Try(manifest.Head.File, () => lane.Head(new float[manifest.Labels.Count]));
+        }
 
         // Once more with every block skipped.
         lane.Stem(image);
@@ -114,12 +118,12 @@ public sealed class Dispatcher
         }
     }
 
-    private static void RunWhole(ISegmentLane lane, int block, int channels)
+    private static void RunFrom(ISegmentLane lane, int block, int firstKept, int channels)
     {
-        long[] all = [.. Enumerable.Range(0, channels).Select(channel => (long)channel)];
-        float[] ones = new float[channels];
+        long[] keep = [.. Enumerable.Range(firstKept, channels - firstKept).Select(channel => (long)channel)];
+        float[] ones = new float[keep.Length];
         Array.Fill(ones, 1);
-        lane.Block(block, all, ones, 1);
+        lane.Block(block, keep, ones, 1);
     }
 
     private void CheckLength(ReadOnlySpan<float> image)

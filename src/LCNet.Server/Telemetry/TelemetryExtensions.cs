@@ -12,6 +12,9 @@ internal static class TelemetryExtensions
     /// <summary>Path of the metrics, in Prometheus's format.</summary>
     public const string MetricsPath = "/metrics";
 
+    // .NET's own: memory, garbage collection, thread pool.
+    private const string RuntimeMeter = "System.Runtime";
+
     private const string ServiceName = "lcnet";
 
     /// <summary>Adds what measures, and what exports.</summary>
@@ -57,7 +60,7 @@ internal static class TelemetryExtensions
 
     private static void AddMetrics(MeterProviderBuilder metrics, OtlpTarget? target)
     {
-        metrics.AddMeter(ServerMetrics.MeterName).AddPrometheusExporter();
+        metrics.AddMeter(ServerMetrics.MeterName, RuntimeMeter).AddPrometheusExporter();
         if (target is not null)
         {
             metrics.AddOtlpExporter("metrics", target.Apply);
