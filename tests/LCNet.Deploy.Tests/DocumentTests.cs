@@ -14,7 +14,7 @@ public sealed partial class DocumentTests
     [MemberData(nameof(Documents))]
     public void Document_LinksToFilesAndHeadings_FindsThem(string document)
     {
-        string text = File.ReadAllText(Repository.PathOf(document));
+        string text = Code().Replace(File.ReadAllText(Repository.PathOf(document)), string.Empty);
         foreach (Match link in Links().Matches(text))
         {
             string path = link.Groups["path"].Value;
@@ -33,6 +33,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"\]\((?!https?:)(?<path>[^)#\s]*)(#(?<heading>[^)\s]+))?\)")]
     private static partial Regex Links();
+
+    [GeneratedRegex(@"```.*?```|`[^`\n]*`", RegexOptions.Singleline)]
+    private static partial Regex Code();
 
     [GeneratedRegex(@"[^\w\s-]")]
     private static partial Regex NotInAnchors();
