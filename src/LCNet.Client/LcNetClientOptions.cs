@@ -29,6 +29,7 @@ public sealed class LcNetClientOptions
     /// <summary>
     /// How often a request is sent at most, 1 to 5 (default 4); 1 for no retries. Only what a server did not run is sent again: status
     /// <see cref="StatusCode.Unavailable"/> (cannot be reached, or draining) and <see cref="StatusCode.ResourceExhausted"/> (its queue is full).
+    /// <see cref="LcNetClient.ClassifyAllAsync"/> does not count what a draining server took back, and gives up once each of its streams has failed so often with no answer on any.
     /// </summary>
     public int MaxAttempts { get; set; } = 4;
 

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace LCNet.EndToEnd.Tests;
 
@@ -24,6 +26,30 @@ public sealed class LoadCommandTests(ServerProcess server)
         Assert.Equal(0.8324, report.GetProperty("predicted_top1").GetDouble(), 1e-9);
         Assert.InRange(report.GetProperty("top1").GetDouble(), 0, 1);
         Assert.Equal(JsonValueKind.Null, report.GetProperty("refused").ValueKind);
+    }
+
+    [Fact]
+    public async Task Soak_AFewSeconds_LooksAtTheServerTwice()
+    {
+        string[] programs = ["bash", "curl"];
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && programs.All(program => Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(folder => File.Exists(Path.Combine(folder, program)))),
+            $"{string.Join(" and ", programs)} are not at hand.");
+
+        (int exitCode, string output, string error) = await Repository.RunAsync(
+            "bash", [Path.Combine("deploy", "load", "soak.sh"), Repository.Samples, server.ProcessId],
+            new Dictionary<string, string>
+            {
+                ["PORT"] = new Uri(server.Address).Port.ToString(CultureInfo.InvariantCulture),
+                ["HTTP_PORT"] = server.HttpPort.ToString(CultureInfo.InvariantCulture),
+                ["RATE"] = "5",
+                ["DURATION"] = "10",
+                ["LCNET"] = $"dotnet {Repository.LcnetLibrary}",
+            });
+
+        Assert.True(exitCode == 0, error);
+        Assert.Equal(2, Regex.Count(output, @"^after \d+ s: resident [1-9]\d* MiB, managed heap \d+ MiB, [1-9]\d* descriptors, [1-9]\d* threads$", RegexOptions.Multiline));
+        Assert.Matches(@"statuses: OK \d+\n", output);
     }
 
     [Theory]

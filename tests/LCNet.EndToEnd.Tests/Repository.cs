@@ -20,17 +20,22 @@ internal static class Repository
     /// <summary>JPEG files that training held back, one folder a class.</summary>
     public static string Samples { get; } = Path.Combine(Root, "tests", "data", "cifar10");
 
+    /// <summary><c>lcnet</c> as it was built, from <see cref="Root"/>.</summary>
+    public static string LcnetLibrary { get; } = Path.Combine("src", "LCNet.Cli", "bin", Configuration, "net10.0", "lcnet.dll");
+
     /// <summary>Starts a project of this repository with <c>dotnet run</c>, as the README does.</summary>
     public static Process Start(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) =>
         StartDotnet(["run", "--no-build", "-c", Configuration, "--project", Path.Combine("src", project), "--", .. arguments], environment);
 
     /// <summary>Starts <c>lcnet</c> itself, so that a signal reaches it.</summary>
     public static Process StartLcnet(IEnumerable<string> arguments) =>
-        StartDotnet([Path.Combine("src", "LCNet.Cli", "bin", Configuration, "net10.0", "lcnet.dll"), .. arguments], null);
+        StartDotnet([LcnetLibrary, .. arguments], null);
 
-    private static Process StartDotnet(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
+    private static Process StartDotnet(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment) => StartProgram("dotnet", arguments, environment);
+
+    private static Process StartProgram(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
     {
-        var info = new ProcessStartInfo("dotnet")
+        var info = new ProcessStartInfo(program)
         {
             WorkingDirectory = Root,
             RedirectStandardOutput = true,
@@ -53,6 +58,19 @@ internal static class Repository
     public static async Task<(int ExitCode, string Output, string Error)> LcnetAsync(params string[] arguments)
     {
         using Process process = Start("LCNet.Cli", arguments);
+        return await FinishAsync(process);
+    }
+
+    /// <summary>Runs any program to its end.</summary>
+    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(
+        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
+    {
+        using Process process = StartProgram(program, arguments, environment);
+        return await FinishAsync(process);
+    }
+
+    private static async Task<(int ExitCode, string Output, string Error)> FinishAsync(Process process)
+    {
         Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);

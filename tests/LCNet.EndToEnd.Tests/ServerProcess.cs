@@ -22,8 +22,11 @@ public sealed class ServerProcess : IAsyncLifetime
     /// <summary>Address of the gRPC port.</summary>
     public string Address { get; private set; } = string.Empty;
 
-    /// <summary>Its number.</summary>
-    public int ProcessId => _process!.Id;
+    /// <summary>The port of <c>/metrics</c>.</summary>
+    public int HttpPort { get; private set; }
+
+    /// <summary>The server's own process, which <c>dotnet run</c> has started; Linux only.</summary>
+    public string ProcessId => File.ReadAllText($"/proc/{_process!.Id}/task/{_process.Id}/children").Split(' ')[0];
 
     /// <summary>A client of it.</summary>
     public Classifier.ClassifierClient Client { get; private set; } = null!;
@@ -46,6 +49,7 @@ public sealed class ServerProcess : IAsyncLifetime
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
         await WaitUntilReady(http);
+        HttpPort = http;
         Address = $"http://127.0.0.1:{grpc}";
         _channel = GrpcChannel.ForAddress(Address);
         Client = new Classifier.ClassifierClient(_channel);

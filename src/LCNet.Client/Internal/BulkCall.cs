@@ -22,6 +22,9 @@ internal sealed class BulkCall : IDisposable
     // Requests without a reply; the source counts as one of them until it ends.
     private int _open = 1;
 
+    // Streams that have failed since the latest answer on any of them.
+    private int _failed;
+
     private BulkCall(Classifier.ClassifierClient client, LcNetClientOptions options, TimeProvider time, CancellationTokenSource stop)
     {
         _client = client;
@@ -115,11 +118,17 @@ internal sealed class BulkCall : IDisposable
             try
             {
                 await stream.RunAsync(_client, _stop.Token).ConfigureAwait(false);
+                if (stream.IsLeaving)
+                {
+                    // It drains, which takes a while; other streams go on with what is unsent.
+                    await Task.Delay(Backoff.After(_options, _options.MaxAttempts), _time, _stop.Token).ConfigureAwait(false);
+                }
             }
             catch (RpcException exception) when (IsTransient(exception.StatusCode) || IsBroken(exception))
             {
+                // While others are answered, a server that drains is no reason to give up.
                 failures = stream.Answered > 0 ? 1 : failures + 1;
-                if (failures >= _options.MaxAttempts)
+                if (Interlocked.Increment(ref _failed) >= _options.MaxAttempts * _options.Streams)
                 {
                     throw;
                 }
@@ -127,6 +136,11 @@ internal sealed class BulkCall : IDisposable
                 await Task.Delay(Backoff.After(_options, failures), _time, _stop.Token).ConfigureAwait(false);
                 foreach (BulkItem item in stream.Unanswered)
                 {
+                    if (stream.Answered == 0 && !IsBroken(exception))
+                    {
+                        item.TakeBack();
+                    }
+
                     SendAgain(item, item.Fail(exception.Status));
                 }
             }
@@ -142,6 +156,7 @@ internal sealed class BulkCall : IDisposable
         }
         else
         {
+            Volatile.Write(ref _failed, 0);
             Answer(item.Answer(reply));
         }
     }

@@ -11,7 +11,7 @@ internal sealed class BulkItem(long number, ClassifyRequest request)
 {
     public long Number => number;
 
-    /// <summary>How often it was sent.</summary>
+    /// <summary>How often it was sent to a server that may have taken it.</summary>
     public int Attempts { get; private set; }
 
     /// <summary>The request as it is sent once more.</summary>
@@ -22,6 +22,9 @@ internal sealed class BulkItem(long number, ClassifyRequest request)
         sent.Id = Number.ToString(CultureInfo.InvariantCulture);
         return sent;
     }
+
+    /// <summary>It was sent, and its server said that it took none.</summary>
+    public void TakeBack() => Attempts = Math.Max(0, Attempts - 1);
 
     /// <summary>The reply as the caller gets it.</summary>
     public ClassifyStreamResponse Answer(ClassifyStreamResponse reply)

@@ -16,9 +16,13 @@ internal sealed class BulkStream(ChannelReader<BulkItem> unsent, int limit, Acti
 
     private readonly ConcurrentDictionary<long, BulkItem> _unanswered = new();
     private readonly SemaphoreSlim _room = new(limit);
+    private readonly CancellationTokenSource _leaving = new();
 
     /// <summary>Replies that have come.</summary>
     public int Answered { get; private set; }
+
+    /// <summary>Whether its server does not take requests any more: nothing more was sent to it than it had by then.</summary>
+    public bool IsLeaving => _leaving.IsCancellationRequested;
 
     /// <summary>Requests that were sent, or were about to be, and got no reply. For after the stream has ended.</summary>
     public IEnumerable<BulkItem> Unanswered => _unanswered.Values;
@@ -58,16 +62,20 @@ internal sealed class BulkStream(ChannelReader<BulkItem> unsent, int limit, Acti
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _room.Dispose();
+    public void Dispose()
+    {
+        _room.Dispose();
+        _leaving.Dispose();
+    }
 
     // Gives what it failed with. Mostly it is the call that has failed, and receiving is about to say why; where it does not, this ends the call.
     private async Task<Exception?> SendAsync(IClientStreamWriter<ClassifyRequest> requests, CancellationTokenSource end)
     {
+        using var wait = CancellationTokenSource.CreateLinkedTokenSource(end.Token, _leaving.Token);
         try
         {
-            while (await unsent.WaitToReadAsync(end.Token).ConfigureAwait(false))
+            while (await HasNextAsync(wait.Token).ConfigureAwait(false))
             {
-                await _room.WaitAsync(end.Token).ConfigureAwait(false);
                 if (!unsent.TryRead(out BulkItem? item))
                 {
                     // Another stream was faster.
@@ -89,6 +97,24 @@ internal sealed class BulkStream(ChannelReader<BulkItem> unsent, int limit, Acti
         }
     }
 
+    private async Task<bool> HasNextAsync(CancellationToken wait)
+    {
+        try
+        {
+            if (!await unsent.WaitToReadAsync(wait).ConfigureAwait(false))
+            {
+                return false;
+            }
+
+            await _room.WaitAsync(wait).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException) when (IsLeaving)
+        {
+            return false;
+        }
+    }
+
     private async Task ReceiveAsync(IAsyncStreamReader<ClassifyStreamResponse> replies)
     {
         while (await replies.MoveNext(CancellationToken.None).ConfigureAwait(false))
@@ -100,6 +126,12 @@ internal sealed class BulkStream(ChannelReader<BulkItem> unsent, int limit, Acti
             }
 
             Answered++;
+            if (reply.Error?.Code == (int)StatusCode.Unavailable)
+            {
+                // What is sent again would come back here: a server that refuses is faster than those that work.
+                await _leaving.CancelAsync().ConfigureAwait(false);
+            }
+
             _room.Release();
             take(item, reply);
         }
