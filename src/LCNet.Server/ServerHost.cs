@@ -55,6 +55,7 @@ public static class ServerHost
         builder.Services.AddServerLogging(options);
         builder.Services.AddServerTelemetry(TelemetryOptionsReader.Read(builder.Configuration));
         builder.Services.AddServing();
+        builder.Services.AddServerSecurity(options);
         builder.Services.AddServerHealth();
         builder.Services.AddClassification(options);
         builder.Services.AddLivePage(options);
@@ -62,6 +63,7 @@ public static class ServerHost
         configure?.Invoke(builder.Services);
 
         WebApplication app = builder.Build();
+        app.UseAccessControl();
         app.MapServerHealth();
         app.MapServerTelemetry();
         app.MapClassification();

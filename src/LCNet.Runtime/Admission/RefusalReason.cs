@@ -14,4 +14,13 @@ public enum RefusalReason
 
     /// <summary>What waits already would take longer than the caller's deadline leaves.</summary>
     Deadline,
+
+    /// <summary>The caller's key has had its images of this second.</summary>
+    KeyRate,
+
+    /// <summary>The caller's key has had its FLOPs of this second.</summary>
+    KeyFlops,
+
+    /// <summary>The caller's key has as many images on their way as it may have.</summary>
+    KeyConcurrency,
 }

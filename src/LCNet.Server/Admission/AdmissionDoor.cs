@@ -26,7 +26,7 @@ internal static class AdmissionDoor
                 return next(context);
             }
 
-            if (Glance(models, identity.Of(context)) is not { } refusal)
+            if ((AccessControl.KeyOf(context)?.Quota.Glance() ?? Glance(models, identity.Of(context))) is not { } refusal)
             {
                 return next(context);
             }

@@ -6,10 +6,10 @@ namespace LCNet.Server;
 internal sealed class Callers(IClientIdentity identity, TimeProvider time)
 {
     /// <summary>The caller of a gRPC call.</summary>
-    public Caller Of(ServerCallContext context) => new(identity.Of(context.GetHttpContext()), Expires(context.Deadline));
+    public Caller Of(ServerCallContext context) => new(identity.Of(context.GetHttpContext()), Expires(context.Deadline), AccessControl.KeyOf(context.GetHttpContext()));
 
     /// <summary>The caller of an HTTP request, which has no deadline.</summary>
-    public Caller Of(HttpContext context) => new(identity.Of(context), long.MaxValue);
+    public Caller Of(HttpContext context) => new(identity.Of(context), long.MaxValue, AccessControl.KeyOf(context));
 
     private long Expires(DateTime deadline)
     {

@@ -22,6 +22,9 @@ internal static class RefusalTexts
         RefusalReason.Count => string.Create(CultureInfo.InvariantCulture, $"the queue is full: {refusal.Limit} images are waiting"),
         RefusalReason.Bytes => string.Create(CultureInfo.InvariantCulture, $"the queue is full: waiting requests hold {refusal.Limit} bytes"),
         RefusalReason.Deadline => string.Create(CultureInfo.InvariantCulture, $"an image would wait {refusal.Delay.TotalMilliseconds:F0} ms, longer than the deadline leaves"),
+        RefusalReason.KeyRate => "the API key's images a second are used up",
+        RefusalReason.KeyFlops => "the API key's FLOPs a second are used up",
+        RefusalReason.KeyConcurrency => string.Create(CultureInfo.InvariantCulture, $"the API key has {refusal.Limit} images on their way, as many as it may"),
         _ => string.Create(CultureInfo.InvariantCulture, $"the queue is full: an image would wait {refusal.Delay.TotalMilliseconds:F0} ms"),
     };
 

@@ -6,15 +6,13 @@ namespace LCNet.Server;
 /// <summary>
 /// A client is an address: of IPv6 its first 64 bits, as a host has the others to choose from. Callers behind one proxy are one client.
 /// </summary>
-internal sealed class RemoteAddressIdentity : IClientIdentity
+internal static class RemoteAddressIdentity
 {
     private const int NetworkBytes = 8;
 
-    public string Of(HttpContext context) => Of(context.Connection.RemoteIpAddress);
-
     /// <summary>The client that an address stands for.</summary>
     /// <param name="address">Null where there is none, for example in a test host.</param>
-    private static string Of(IPAddress? address) => address switch
+    public static string Of(IPAddress? address) => address switch
     {
         null => string.Empty,
         { IsIPv4MappedToIPv6: true } => address.MapToIPv4().ToString(),

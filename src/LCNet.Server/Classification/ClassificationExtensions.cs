@@ -1,5 +1,3 @@
-using Microsoft.Extensions.DependencyInjection.Extensions;
-
 namespace LCNet.Server;
 
 /// <summary>Adds the services <c>lcnet.v1.Classifier</c> and <c>inference.GRPCInferenceService</c>, and server reflection.</summary>
@@ -8,7 +6,6 @@ internal static class ClassificationExtensions
     /// <summary>Adds what the services need.</summary>
     public static IServiceCollection AddClassification(this IServiceCollection services, ServerOptions options)
     {
-        services.TryAddSingleton<IClientIdentity, RemoteAddressIdentity>();
         services.AddSingleton<Callers>();
         services.AddSingleton<ImageReader>();
         services.AddSingleton<ImageClassifier>();

@@ -43,9 +43,10 @@ internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics,
     {
         cancellation.ThrowIfCancellationRequested();
         CheckDeadline(job);
-        var ticket = new ImageTicket(job, (image, buffers, waited, gone) => Run(job, image, buffers, waited, read, gone), cancellation);
         try
         {
+            using KeyUse? use = KeyUse.Begin(job.Caller.Key, job.Inputs.Count, job.Inputs.Count * job.Model.PlannedFlops(job.Dial));
+            var ticket = new ImageTicket(job, (image, buffers, waited, gone) => Run(job, image, buffers, waited, read, use, gone), cancellation);
             await ticket.RunAsync().ConfigureAwait(false);
         }
         catch (AdmissionRefusedException exception)
@@ -55,7 +56,7 @@ internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics,
         }
     }
 
-    private long Run(ImageJob job, int image, ClassifyBuffers buffers, TimeSpan waited, Action<int, InferenceResult, TimeSpan> read, CancellationToken cancellation)
+    private long Run(ImageJob job, int image, ClassifyBuffers buffers, TimeSpan waited, Action<int, InferenceResult, TimeSpan> read, KeyUse? use, CancellationToken cancellation)
     {
         ServedModel model = job.Model;
         ImageInput input = job.Inputs[image];
@@ -77,6 +78,7 @@ internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics,
             run.AsTask().GetAwaiter().GetResult();
         }
 
+        use?.Add(buffers.Result.Plan.Flops);
         CheckOutput(input, buffers.Result.Logits);
         read(image, buffers.Result, waited);
         return model.PlannedFlops(dial);

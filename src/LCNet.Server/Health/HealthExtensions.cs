@@ -40,8 +40,8 @@ internal static class HealthExtensions
     /// <summary>Maps <c>grpc.health.v1</c>, <c>/healthz</c> (the process answers) and <c>/readyz</c> (calls are taken).</summary>
     public static void MapServerHealth(this WebApplication app)
     {
-        app.MapGrpcHealthChecksService();
-        app.MapHealthChecks(LivenessPath, new HealthCheckOptions { Predicate = _ => false });
-        app.MapHealthChecks(ReadinessPath);
+        app.MapGrpcHealthChecksService().WithMetadata(EndpointAccess.GrpcHealth);
+        app.MapHealthChecks(LivenessPath, new HealthCheckOptions { Predicate = _ => false }).WithMetadata(EndpointAccess.HttpHealth);
+        app.MapHealthChecks(ReadinessPath).WithMetadata(EndpointAccess.HttpHealth);
     }
 }

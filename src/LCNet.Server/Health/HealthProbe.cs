@@ -1,4 +1,6 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 
 namespace LCNet.Server;
 
@@ -20,19 +22,32 @@ internal static class HealthProbe
         try
         {
             ServerOptions options = ServerOptionsReader.Read(ServerHost.CreateBuilder(args).Configuration);
-            using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Limit };
+            using var client = new HttpClient(Handler(options)) { Timeout = Limit };
             using HttpResponseMessage reply = await client.GetAsync(Address(options)).ConfigureAwait(false);
             return reply.IsSuccessStatusCode ? 0 : await RefuseAsync($"not ready: {(int)reply.StatusCode}").ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException or ServerOptionsException)
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException or ServerOptionsException or IOException or UnauthorizedAccessException or CryptographicException)
         {
             return await RefuseAsync(exception.Message).ConfigureAwait(false);
         }
     }
 
+    // The certificate is for the name that callers know, so it is the certificate itself that is compared.
+    private static SocketsHttpHandler Handler(ServerOptions options)
+    {
+        var handler = new SocketsHttpHandler { UseProxy = false };
+        if (options.HasTls)
+        {
+            byte[] own = X509Certificate2.CreateFromPem(File.ReadAllText(options.TlsCertificate)).RawData;
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, presented, _, _) => own.AsSpan().SequenceEqual(presented?.GetRawCertData());
+        }
+
+        return handler;
+    }
+
     private static Uri Address(ServerOptions options)
     {
-        IPAddress address = options.BindAddress == ServerEndpoints.AnyAddress ? IPAddress.Loopback : IPAddress.Parse(options.BindAddress);
+        IPAddress address = options.ManagementAddress == ServerEndpoints.AnyAddress ? IPAddress.Loopback : IPAddress.Parse(options.ManagementAddress);
         if (address.Equals(IPAddress.Any))
         {
             address = IPAddress.Loopback;
@@ -42,7 +57,7 @@ internal static class HealthProbe
             address = IPAddress.IPv6Loopback;
         }
 
-        return new UriBuilder(Uri.UriSchemeHttp, address.ToString(), options.HttpPort, HealthExtensions.ReadinessPath).Uri;
+        return new UriBuilder(options.HasTls ? Uri.UriSchemeHttps : Uri.UriSchemeHttp, address.ToString(), options.HttpPort, HealthExtensions.ReadinessPath).Uri;
     }
 
     private static async Task<int> RefuseAsync(string problem)

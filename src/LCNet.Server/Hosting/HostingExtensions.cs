@@ -23,10 +23,9 @@ internal static class HostingExtensions
         host.ConfigureKestrel((_, kestrel) =>
         {
             kestrel.AddServerHeader = false;
-
-            // gRPC refuses large messages by their prefix, with a status of its own, before it reads them.
-            kestrel.Limits.MaxRequestBodySize = null;
-            endpoints.Listen(kestrel, kestrel.ApplicationServices.GetRequiredService<ServerOptions>());
+            ServerOptions options = kestrel.ApplicationServices.GetRequiredService<ServerOptions>();
+            ServerLimits.Apply(kestrel.Limits, options);
+            endpoints.Listen(kestrel, options);
         });
         return host;
     }

@@ -22,4 +22,19 @@ internal static partial class Log
 
     [LoggerMessage(EventId = 6, EventName = "CallFailed", Level = LogLevel.Error, Message = "{Method:l} failed")]
     public static partial void CallFailed(ILogger logger, string method, Exception? exception);
+
+    [LoggerMessage(EventId = 7, EventName = "AccessRefused", Level = LogLevel.Warning, Message = "{Who:l} was refused: {Problem:l}")]
+    public static partial void AccessRefused(ILogger logger, string who, string problem);
+
+    [LoggerMessage(EventId = 8, EventName = "RefusalsNotLogged", Level = LogLevel.Warning, Message = "{Count} more were refused, of which nothing was logged")]
+    public static partial void RefusalsNotLogged(ILogger logger, long count);
+
+    [LoggerMessage(EventId = 9, EventName = "FileReloaded", Level = LogLevel.Information, Message = "{Setting:l} has changed and is in force")]
+    public static partial void FileReloaded(ILogger logger, string setting);
+
+    [LoggerMessage(EventId = 10, EventName = "FileRefused", Level = LogLevel.Error, Message = "{Setting:l} has changed and is refused, what was in force stays so: {Problem:l}")]
+    public static partial void FileRefused(ILogger logger, string setting, string problem);
+
+    [LoggerMessage(EventId = 11, EventName = "KeysInTheClear", Level = LogLevel.Warning, Message = "LCNet:ApiKeys is set without LCNet:TlsCertificate: whoever can listen on the way can read the keys")]
+    public static partial void KeysInTheClear(ILogger logger);
 }

@@ -28,14 +28,20 @@ public sealed class ServerEndpoints
     internal void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {
         Listen(kestrel, options.BindAddress, options.GrpcPort, HttpProtocols.Http2, listen => _grpc = listen);
-        Listen(kestrel, options.BindAddress, options.HttpPort, HttpProtocols.Http1, listen => _http = listen);
+        Listen(kestrel, options.ManagementAddress, options.HttpPort, HttpProtocols.Http1, listen => _http = listen);
     }
 
     private static void Listen(KestrelServerOptions kestrel, string address, int port, HttpProtocols protocols, Action<ListenOptions> made)
     {
+        IServiceProvider services = kestrel.ApplicationServices;
+        int perAddress = services.GetRequiredService<ServerOptions>().MaxConnectionsPerAddress;
         void Configure(ListenOptions listen)
         {
             listen.Protocols = protocols;
+            listen.Use(new ConnectionLimit(perAddress, services.GetRequiredService<AccessRefusals>()).Use);
+
+            // Health checks on the HTTP port come from those who have no certificate.
+            services.GetService<ServerTls>()?.Use(listen, needsCertificate: protocols == HttpProtocols.Http2);
             made(listen);
         }
 

@@ -75,11 +75,61 @@ public sealed record ServerOptions
     /// <summary>The IP address to listen on, or <c>*</c> (default) for every address of the machine, IPv6 and IPv4.</summary>
     public string BindAddress { get; init; } = "*";
 
-    /// <summary>Port of gRPC, HTTP/2 without TLS, 0 to 65535 (default 8001); 0 for a free one.</summary>
+    /// <summary>The IP address of the HTTP port, or <c>*</c>; empty (default): <see cref="BindAddress"/>. Management may so be kept to an address of its own.</summary>
+    public string HttpBindAddress { get; init; } = string.Empty;
+
+    /// <summary>Port of gRPC, HTTP/2, 0 to 65535 (default 8001); 0 for a free one.</summary>
     public int GrpcPort { get; init; } = 8001;
 
-    /// <summary>Port of the live page, the health checks and metrics, HTTP/1.1 without TLS, 0 to 65535 (default 8000); 0 for a free one.</summary>
+    /// <summary>Port of the live page, the health checks and metrics, HTTP/1.1, 0 to 65535 (default 8000); 0 for a free one.</summary>
     public int HttpPort { get; init; } = 8000;
+
+    /// <summary>
+    /// A PEM file with the server's certificate and those between it and its authority; with it both ports speak TLS alone. Empty (default): no TLS. Like the three
+    /// settings that follow, read again when it changes.
+    /// </summary>
+    public string TlsCertificate { get; init; } = string.Empty;
+
+    /// <summary>A PEM file with the unencrypted private key of <see cref="TlsCertificate"/>; the two are given together.</summary>
+    public string TlsKey { get; init; } = string.Empty;
+
+    /// <summary>
+    /// A PEM file with the authorities of clients' certificates. With it gRPC is for clients with a certificate of theirs, and so is the HTTP port but for its health
+    /// checks. Empty (default): no certificates are asked for. Needs <see cref="TlsCertificate"/>.
+    /// </summary>
+    public string TlsClientCa { get; init; } = string.Empty;
+
+    /// <summary>
+    /// A JSON file with the hashes of the API keys and the limits of each; <c>docs/security.md</c> describes it. With it everything but health asks for a key. Empty
+    /// (default): no keys are asked for.
+    /// </summary>
+    public string ApiKeys { get; init; } = string.Empty;
+
+    /// <summary>Connections of each of the two ports, 1 to 1,000,000 (default 1024); one more is closed at once.</summary>
+    public int MaxConnections { get; init; } = 1024;
+
+    /// <summary>
+    /// Connections of a port that one address may have, 1 to 1,000,000 (default 256); one more is closed at once. All callers behind one proxy have its address.
+    /// </summary>
+    public int MaxConnectionsPerAddress { get; init; } = 256;
+
+    /// <summary>Calls of one connection at a time, 1 to 65,536 (default 100); clients wait with further ones, and lose those that they send all the same.</summary>
+    public int MaxStreamsPerConnection { get; init; } = 100;
+
+    /// <summary>Bytes of a request's headers together, 4 KiB to 1 MiB (default 16 KiB), and at most 100 of them; more are refused.</summary>
+    public int MaxHeaderBytes { get; init; } = 16 * 1024;
+
+    /// <summary>How long a TLS handshake, and then the headers of a request, may take to come, 1 s to 10 min (default 10 s).</summary>
+    public TimeSpan HeadersTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a connection may have no call, its first one included, 1 s to 1 day (default 130 s). Clients of gRPC connect again by themselves.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(130);
+
+    /// <summary>
+    /// Bytes a second that the body of a request has to come at after its first 5 s, 1 to 2^30 (default 240); slower ones lose their connection. Not for <c>ClassifyStream</c>,
+    /// which may be silent for as long as it likes.
+    /// </summary>
+    public int MinBodyBytesPerSecond { get; init; } = 240;
 
     /// <summary>Largest encoded image in bytes, 1 to 1 GiB (default 8 MiB); a larger one is refused with <c>INVALID_ARGUMENT</c>.</summary>
     public int MaxImageBytes { get; init; } = ImageLimits.Default.MaxBytes;
@@ -127,6 +177,15 @@ public sealed record ServerOptions
 
     // Alone on a server, a stream finds room for every request that it reads.
     internal int StreamInFlight => (int)Math.Min(MaxStreamInFlight, (long)MaxUnderWay + MaxQueue);
+
+    internal bool HasTls => TlsCertificate.Length > 0;
+
+    internal bool AsksForCertificate => TlsClientCa.Length > 0;
+
+    internal bool AsksForKey => ApiKeys.Length > 0;
+
+    // Where management listens.
+    internal string ManagementAddress => HttpBindAddress.Length > 0 ? HttpBindAddress : BindAddress;
 
     internal int RequestLimit => MaxRequestBytes ?? MaxImageBytes + (64 * 1024);
 

@@ -16,6 +16,13 @@ internal static class ServerOptionsReader
     private const int MaxStreamInFlight = 1024;
     private const int MaxBytes = 1 << 30;
     private const long MaxPixels = 1 << 28;
+    private const int MaxConnections = 1_000_000;
+    private const int MaxStreamsPerConnection = 65_536;
+    private const int LeastHeaderBytes = 4 * 1024;
+    private const int MaxHeaderBytes = 1024 * 1024;
+    private static readonly TimeSpan LeastTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MostHeadersTimeout = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan MostIdleTimeout = TimeSpan.FromDays(1);
     private static readonly TimeSpan LeastObjective = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan MostObjective = TimeSpan.FromHours(1);
 
@@ -41,8 +48,20 @@ internal static class ServerOptionsReader
             BrownoutEffort = values.Has(nameof(ServerOptions.BrownoutEffort)) ? values.Share(nameof(ServerOptions.BrownoutEffort), 1) : null,
             DefaultEffort = values.Share(nameof(ServerOptions.DefaultEffort), defaults.DefaultEffort),
             BindAddress = values.Text(nameof(ServerOptions.BindAddress), defaults.BindAddress),
+            HttpBindAddress = values.Text(nameof(ServerOptions.HttpBindAddress), defaults.HttpBindAddress),
             GrpcPort = values.Number(nameof(ServerOptions.GrpcPort), defaults.GrpcPort, 0, MaxPort),
             HttpPort = values.Number(nameof(ServerOptions.HttpPort), defaults.HttpPort, 0, MaxPort),
+            TlsCertificate = values.Text(nameof(ServerOptions.TlsCertificate), defaults.TlsCertificate),
+            TlsKey = values.Text(nameof(ServerOptions.TlsKey), defaults.TlsKey),
+            TlsClientCa = values.Text(nameof(ServerOptions.TlsClientCa), defaults.TlsClientCa),
+            ApiKeys = values.Text(nameof(ServerOptions.ApiKeys), defaults.ApiKeys),
+            MaxConnections = values.Number(nameof(ServerOptions.MaxConnections), defaults.MaxConnections, 1, MaxConnections),
+            MaxConnectionsPerAddress = values.Number(nameof(ServerOptions.MaxConnectionsPerAddress), defaults.MaxConnectionsPerAddress, 1, MaxConnections),
+            MaxStreamsPerConnection = values.Number(nameof(ServerOptions.MaxStreamsPerConnection), defaults.MaxStreamsPerConnection, 1, MaxStreamsPerConnection),
+            MaxHeaderBytes = values.Number(nameof(ServerOptions.MaxHeaderBytes), defaults.MaxHeaderBytes, LeastHeaderBytes, MaxHeaderBytes),
+            HeadersTimeout = values.Duration(nameof(ServerOptions.HeadersTimeout), defaults.HeadersTimeout, LeastTimeout, MostHeadersTimeout),
+            IdleTimeout = values.Duration(nameof(ServerOptions.IdleTimeout), defaults.IdleTimeout, LeastTimeout, MostIdleTimeout),
+            MinBodyBytesPerSecond = values.Number(nameof(ServerOptions.MinBodyBytesPerSecond), defaults.MinBodyBytesPerSecond, 1, MaxBytes),
             MaxImageBytes = values.Number(nameof(ServerOptions.MaxImageBytes), defaults.MaxImageBytes, 1, MaxBytes),
             MaxImagePixels = values.Number(nameof(ServerOptions.MaxImagePixels), defaults.MaxImagePixels, 1, MaxPixels),
             MaxRequestBytes = values.Has(nameof(ServerOptions.MaxRequestBytes))
@@ -56,10 +75,12 @@ internal static class ServerOptionsReader
         };
         values.RefuseOthers();
         CheckDevice(options.Device, values);
-        values.Require(
-            options.BindAddress == ServerEndpoints.AnyAddress || IPAddress.TryParse(options.BindAddress, out _),
-            nameof(ServerOptions.BindAddress),
-            $"'{options.BindAddress}' is neither an IP address nor {ServerEndpoints.AnyAddress}");
+        CheckAddress(nameof(ServerOptions.BindAddress), options.BindAddress, values);
+        if (options.HttpBindAddress.Length > 0)
+        {
+            CheckAddress(nameof(ServerOptions.HttpBindAddress), options.HttpBindAddress, values);
+        }
+
         values.Require(
             options.GrpcPort != options.HttpPort || options.GrpcPort == 0,
             nameof(ServerOptions.HttpPort),
@@ -68,8 +89,16 @@ internal static class ServerOptionsReader
             options.RequestLimit >= options.MaxImageBytes,
             nameof(ServerOptions.MaxRequestBytes),
             $"{options.RequestLimit} is below {nameof(ServerOptions.MaxImageBytes)}, {options.MaxImageBytes}");
+        values.Require(
+            options.HasTls == options.TlsKey.Length > 0,
+            nameof(ServerOptions.TlsKey),
+            $"{nameof(ServerOptions.TlsCertificate)} and {nameof(ServerOptions.TlsKey)} are given together or not at all");
+        values.Require(options.HasTls || !options.AsksForCertificate, nameof(ServerOptions.TlsClientCa), $"needs {nameof(ServerOptions.TlsCertificate)}");
         return values.Problems.Count == 0 ? options : throw new ServerOptionsException(values.Problems);
     }
+
+    private static void CheckAddress(string name, string address, SettingsReader values) => values.Require(
+        address == ServerEndpoints.AnyAddress || IPAddress.TryParse(address, out _), name, $"'{address}' is neither an IP address nor {ServerEndpoints.AnyAddress}");
 
     private static void CheckDevice(string device, SettingsReader values)
     {

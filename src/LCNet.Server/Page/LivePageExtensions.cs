@@ -33,12 +33,12 @@ internal static class LivePageExtensions
 
         foreach (PageFile file in PageFile.All)
         {
-            app.MapMethods(file.Path, [HttpMethods.Get, HttpMethods.Head], file.WriteAsync);
+            app.MapMethods(file.Path, [HttpMethods.Get, HttpMethods.Head], file.WriteAsync).WithMetadata(EndpointAccess.Management);
         }
 
         FiguresPublisher figures = app.Services.GetRequiredService<FiguresPublisher>();
-        app.MapGet(FiguresPath, context => WriteFiguresAsync(context, figures));
-        app.Map(ClassifyPath, (RequestDelegate)app.Services.GetRequiredService<LiveClassifier>().AnswerAsync);
+        app.MapGet(FiguresPath, context => WriteFiguresAsync(context, figures)).WithMetadata(EndpointAccess.Management);
+        app.Map(ClassifyPath, (RequestDelegate)app.Services.GetRequiredService<LiveClassifier>().AnswerAsync).WithMetadata(EndpointAccess.Management);
     }
 
     private static async Task WriteFiguresAsync(HttpContext context, FiguresPublisher figures)

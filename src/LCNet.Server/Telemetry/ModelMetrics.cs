@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Grpc.Core;
 using LCNet.Runtime;
 using LCNet.V1;
@@ -26,7 +27,7 @@ internal sealed class ModelMetrics
         _modelAndStatus = [.. Enumerable.Range(0, StatusNames.Count).Select(status =>
             new[] { tag, new KeyValuePair<string, object?>("status", StatusNames.Of((StatusCode)status)) })];
         _modelAndReason = [.. Enum.GetValues<RefusalReason>().Select(reason =>
-            new[] { tag, new KeyValuePair<string, object?>("reason", Enum.GetName(reason)!.ToLowerInvariant()) })];
+            new[] { tag, new KeyValuePair<string, object?>("reason", JsonNamingPolicy.SnakeCaseLower.ConvertName(Enum.GetName(reason)!)) })];
         Blocks = [.. Enumerable.Range(0, blocks).Select(block => new BlockMetrics(tag, block))];
         foreach (StatusCode status in statuses)
         {

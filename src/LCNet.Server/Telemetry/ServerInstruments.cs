@@ -13,6 +13,8 @@ internal sealed class ServerInstruments(Meter meter)
 
     public Counter<long> Refusals { get; } = meter.CreateCounter<long>("lcnet.refusals", "{request}", "Requests that were not let in, by the reason");
 
+    public Counter<long> AccessRefusals { get; } = meter.CreateCounter<long>("lcnet.access.refusals", "{refusal}", "Calls and connections that were turned away before anybody looked at what they want");
+
     public Histogram<double> RequestDuration { get; } = Durations(meter, "lcnet.request.duration", "From a request's arrival to the end of its reply");
 
     public Histogram<double> QueueDuration { get; } = Durations(meter, "lcnet.queue.duration", "Waiting for a turn, of images answered");

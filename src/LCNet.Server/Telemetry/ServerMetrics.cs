@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Diagnostics.Metrics;
+using System.Text.Json;
 using Grpc.Core;
 using LCNet.Runtime;
 
@@ -19,6 +20,10 @@ internal sealed class ServerMetrics
 
     private static readonly StatusCode[] UnknownStatuses = [StatusCode.InvalidArgument, StatusCode.NotFound, StatusCode.ResourceExhausted, StatusCode.Unavailable];
 
+    // As JSON writes names: no_key.
+    private static readonly KeyValuePair<string, object?>[] AccessProblems =
+        [.. Enum.GetNames<AccessProblem>().Select(name => KeyValuePair.Create("reason", (object?)JsonNamingPolicy.SnakeCaseLower.ConvertName(name)))];
+
     private readonly Serving _serving;
     private readonly ServerInstruments _instruments;
     private FrozenDictionary<string, ModelMetrics> _models = FrozenDictionary<string, ModelMetrics>.Empty;
@@ -33,6 +38,11 @@ internal sealed class ServerMetrics
         Meter meter = meters.Create(MeterName);
         _instruments = new ServerInstruments(meter);
         Unknown = new ModelMetrics(_instruments, UnknownModel, 0, UnknownStatuses);
+        foreach (KeyValuePair<string, object?> problem in AccessProblems)
+        {
+            _instruments.AccessRefusals.Add(0, problem);
+        }
+
         meter.CreateObservableCounter("lcnet.block.executions", () => OfBlocks(block => block.Executions), "{execution}", "Images answered that ran the block");
         meter.CreateObservableCounter("lcnet.block.skips", () => OfBlocks(block => block.Skips), "{skip}", "Images answered that skipped the block");
         meter.CreateObservableCounter("lcnet.block.channels", () => OfBlocks(block => block.Channels), "{channel}", "Channels that the block ran with, added up over images");
@@ -68,6 +78,9 @@ internal sealed class ServerMetrics
 
     /// <summary>Measures of a model that is served; null for those of no model in particular.</summary>
     public ModelMetrics Of(ServedModel? model) => model is null ? Unknown : Volatile.Read(ref _models)[model.Description.Name];
+
+    /// <summary>A call or a connection was turned away.</summary>
+    public void RefuseAccess(AccessProblem problem) => _instruments.AccessRefusals.Add(1, AccessProblems[(int)problem]);
 
     private int Waiting(string name) => _versions[name].Sum(model => model.Queue.WaitingImages);
 

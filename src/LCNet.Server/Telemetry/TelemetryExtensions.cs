@@ -45,7 +45,7 @@ internal static class TelemetryExtensions
     {
         if (app.Services.GetRequiredService<TelemetryOptions>().IsEnabled)
         {
-            app.MapPrometheusScrapingEndpoint(MetricsPath).DisableHttpMetrics();
+            app.MapPrometheusScrapingEndpoint(MetricsPath).DisableHttpMetrics().WithMetadata(EndpointAccess.Management);
         }
 
         app.UseRequestMeasurement();

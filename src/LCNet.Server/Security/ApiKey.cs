@@ -1,0 +1,45 @@
+namespace LCNet.Server;
+
+/// <summary>A key of the file, as long as it is in there. Thread-safe.</summary>
+internal sealed class ApiKey
+{
+    private readonly byte[] _hash;
+    private KeyLimits _limits;
+    private volatile bool _isRevoked;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="hash">SHA-256 of the key.</param>
+    /// <param name="limits">What it may do.</param>
+    /// <param name="time">The clock.</param>
+    public ApiKey(string name, byte[] hash, KeyLimits limits, TimeProvider time)
+    {
+        (Name, Client, _hash, _limits) = (name, $"key {name}", hash, limits);
+        Quota = new KeyQuota(this, time);
+    }
+
+    /// <summary>Its name.</summary>
+    public string Name { get; }
+
+    /// <summary>Whose it is, to take turns by: no address has such a name.</summary>
+    public string Client { get; }
+
+    /// <summary>SHA-256 of the key.</summary>
+    public ReadOnlySpan<byte> Hash => _hash;
+
+    /// <summary>What it may do now.</summary>
+    public KeyLimits Limits
+    {
+        get => Volatile.Read(ref _limits);
+        set => Volatile.Write(ref _limits, value);
+    }
+
+    /// <summary>How much of that is used.</summary>
+    public KeyQuota Quota { get; }
+
+    /// <summary>Whether it was taken out of the file. A stream that it had opened notices with its next image.</summary>
+    public bool IsRevoked => _isRevoked;
+
+    /// <summary>Takes it out.</summary>
+    public void Revoke() => _isRevoked = true;
+}

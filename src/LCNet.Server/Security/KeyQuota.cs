@@ -1,0 +1,80 @@
+using LCNet.Runtime;
+
+namespace LCNet.Server;
+
+/// <summary>
+/// What a key has used of its limits. FLOPs are taken as planned by effort and cap when images enter, and as their own plans need once they have run: images made to
+/// run every block use the limit up sooner. Thread-safe.
+/// </summary>
+internal sealed class KeyQuota(ApiKey key, TimeProvider time)
+{
+    // Nobody knows when an image of the key's own will be done.
+    private static readonly TimeSpan ConcurrencyRetry = TimeSpan.FromMilliseconds(50);
+    private readonly Lock _lock = new();
+    private readonly RateBucket _images = new(time);
+    private readonly RateBucket _flops = new(time);
+    private int _concurrent;
+
+    /// <summary>Whether not even the cheapest image would be let in, and why not.</summary>
+    public AdmissionRefusal? Glance()
+    {
+        lock (_lock)
+        {
+            return Breach(key.Limits, 1, 1);
+        }
+    }
+
+    /// <summary>Lets images in, all or none of them.</summary>
+    /// <param name="images">How many.</param>
+    /// <param name="flops">What they are planned to cost together.</param>
+    /// <returns>Why not; null where they are in. Call <see cref="Leave"/> once they are done then.</returns>
+    public AdmissionRefusal? Enter(int images, long flops)
+    {
+        lock (_lock)
+        {
+            if (Breach(key.Limits, images, flops) is { } breach)
+            {
+                return breach;
+            }
+
+            _concurrent += images;
+            _images.Take(images);
+            _flops.Take(flops);
+            return null;
+        }
+    }
+
+    /// <summary>Images that were let in are done, or were refused elsewhere.</summary>
+    /// <param name="images">How many.</param>
+    /// <param name="planned">What was taken for them.</param>
+    /// <param name="needed">What the plans of those that ran needed.</param>
+    public void Leave(int images, long planned, long needed)
+    {
+        lock (_lock)
+        {
+            _concurrent -= images;
+            _flops.Take(needed - planned);
+        }
+    }
+
+    private AdmissionRefusal? Breach(KeyLimits limits, int images, long flops)
+    {
+        // A batch of more images than may be there at a time may come alone, or it could never.
+        if (limits.ConcurrentImages is { } most && _concurrent > 0 && _concurrent + images > most)
+        {
+            return new AdmissionRefusal(RefusalReason.KeyConcurrency, most, TimeSpan.Zero, Spread(ConcurrencyRetry));
+        }
+
+        if (limits.ImagesPerSecond is { } rate && _images.Wait(rate, images) is { Ticks: > 0 } soon)
+        {
+            return new AdmissionRefusal(RefusalReason.KeyRate, 0, TimeSpan.Zero, Spread(soon));
+        }
+
+        return limits.FlopsPerSecond is { } speed && _flops.Wait(speed, flops) is { Ticks: > 0 } wait
+            ? new AdmissionRefusal(RefusalReason.KeyFlops, 0, TimeSpan.Zero, Spread(wait))
+            : null;
+    }
+
+    // Not before, and not all of them at once.
+    private static TimeSpan Spread(TimeSpan delay) => delay * (1 + (Random.Shared.NextDouble() / 2));
+}

@@ -1,0 +1,71 @@
+namespace LCNet.Server;
+
+/// <summary>
+/// What some files say, as of the last time that they were good: a change that is no good is logged and leaves everything as it was. Files are compared by content, for
+/// how a mounted secret changes is beyond the notifications of a file system. <see cref="Current"/> is thread-safe; one thread refreshes.
+/// </summary>
+internal sealed class ReloadedFiles<T> : IReloadable
+    where T : class
+{
+    private readonly string _setting;
+    private readonly string[] _paths;
+    private readonly Func<byte[][], T?, T> _parse;
+    private readonly ILogger _logger;
+    private byte[][] _latest;
+    private string? _unread;
+    private T _current;
+
+    /// <summary>Reads the files for the first time.</summary>
+    /// <param name="setting">Name of the setting that names the files.</param>
+    /// <param name="paths">The files.</param>
+    /// <param name="parse">Makes of their contents, and of the value so far, a new value, or throws a <see cref="SecurityFileException"/>.</param>
+    /// <param name="logger">Is told of changes.</param>
+    /// <exception cref="ServerOptionsException">A file cannot be read or used.</exception>
+    public ReloadedFiles(string setting, string[] paths, Func<byte[][], T?, T> parse, ILogger logger)
+    {
+        (_setting, _paths, _parse, _logger) = ($"{ServerOptions.Section}:{setting}", paths, parse, logger);
+        try
+        {
+            _latest = Read();
+            _current = parse(_latest, null);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SecurityFileException)
+        {
+            throw new ServerOptionsException([$"{_setting}: {exception.Message}"]);
+        }
+    }
+
+    /// <summary>The latest good value.</summary>
+    public T Current => Volatile.Read(ref _current);
+
+    /// <inheritdoc/>
+    public void Refresh()
+    {
+        try
+        {
+            byte[][] contents = Read();
+            _unread = null;
+            if (!contents.Zip(_latest).All(pair => pair.First.AsSpan().SequenceEqual(pair.Second)))
+            {
+                _latest = contents;
+                Volatile.Write(ref _current, _parse(contents, _current));
+                Log.FileReloaded(_logger, _setting);
+            }
+        }
+        catch (SecurityFileException exception)
+        {
+            Log.FileRefused(_logger, _setting, exception.Message);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Said once, however often it is tried.
+            if (_unread != exception.Message)
+            {
+                _unread = exception.Message;
+                Log.FileRefused(_logger, _setting, exception.Message);
+            }
+        }
+    }
+
+    private byte[][] Read() => [.. _paths.Select(File.ReadAllBytes)];
+}

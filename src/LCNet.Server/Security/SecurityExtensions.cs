@@ -1,0 +1,76 @@
+namespace LCNet.Server;
+
+/// <summary>Adds TLS, API keys and who may ask for what.</summary>
+internal static class SecurityExtensions
+{
+    /// <summary>Adds what the options ask for.</summary>
+    public static IServiceCollection AddServerSecurity(this IServiceCollection services, ServerOptions options)
+    {
+        services.AddSingleton<AccessRefusals>();
+        services.AddSingleton<AccessControl>();
+        services.AddSingleton<IClientIdentity, CallerIdentity>();
+        if (options.HasTls)
+        {
+            services.AddFiles<TlsMaterial>(
+                nameof(ServerOptions.TlsCertificate),
+                options.AsksForCertificate ? [options.TlsCertificate, options.TlsKey, options.TlsClientCa] : [options.TlsCertificate, options.TlsKey],
+                (files, _, time) => TlsMaterial.Parse(files, time.GetUtcNow()));
+            services.AddSingleton<ServerTls>();
+        }
+
+        if (options.AsksForKey)
+        {
+            services.AddFiles<KeyRing>(nameof(ServerOptions.ApiKeys), [options.ApiKeys], (files, before, time) => KeyRing.Parse(files[0], before, time));
+        }
+
+        if (options.HasTls || options.AsksForKey)
+        {
+            services.AddHostedService<FileReloader>();
+        }
+
+        return services;
+    }
+
+    /// <summary>Turns away whoever may not ask. Goes first: who is turned away is no request that is measured, and costs as little as can be.</summary>
+    public static void UseAccessControl(this WebApplication app)
+    {
+        AccessControl access = app.Services.GetRequiredService<AccessControl>();
+        AccessRefusals refusals = app.Services.GetRequiredService<AccessRefusals>();
+        ServerEndpoints endpoints = app.Services.GetRequiredService<ServerEndpoints>();
+        app.Use(next => context =>
+        {
+            EndpointAccess endpoint = context.GetEndpoint()?.Metadata.GetMetadata<EndpointAccess>() ?? EndpointAccess.Calls;
+            bool overGrpc = context.Connection.LocalPort == endpoints.Grpc.Port;
+            if (access.Judge(context, endpoint) is { } refused)
+            {
+                Refuse(context, refused.Problem, refused.Key, refusals);
+                return AccessTexts.WriteAsync(context, refused.Problem, overGrpc);
+            }
+
+            if (endpoint.IsManagement == overGrpc)
+            {
+                context.Response.StatusCode = StatusCodes.Status404NotFound;
+                return Task.CompletedTask;
+            }
+
+            return next(context);
+        });
+    }
+
+    private static void Refuse(HttpContext context, AccessProblem problem, ApiKey? key, AccessRefusals refusals)
+    {
+        string remote = $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}";
+        refusals.Add(problem, key is null ? remote : $"{remote} ({key.Client})", $"{AccessTexts.Of(problem)}: {AccessRefusals.Clean(context.Request.Path)}");
+    }
+
+    private static void AddFiles<T>(this IServiceCollection services, string setting, string[] paths, Func<byte[][], T?, TimeProvider, T> parse)
+        where T : class
+    {
+        services.AddSingleton(provider =>
+        {
+            TimeProvider time = provider.GetRequiredService<TimeProvider>();
+            return new ReloadedFiles<T>(setting, paths, (files, before) => parse(files, before, time), provider.GetRequiredService<ILogger<FileReloader>>());
+        });
+        services.AddSingleton<IReloadable>(provider => provider.GetRequiredService<ReloadedFiles<T>>());
+    }
+}
