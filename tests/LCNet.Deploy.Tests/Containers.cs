@@ -9,6 +9,9 @@ internal static class Containers
     /// <summary>Where the server says that it lives.</summary>
     public const string LivenessPath = "/healthz";
 
+    /// <summary>Where it says whether it takes calls.</summary>
+    public const string ReadinessPath = "/readyz";
+
     /// <summary>Where its metrics are.</summary>
     public const string MetricsPath = "/metrics";
 
@@ -22,6 +25,15 @@ internal static class Containers
     {
         foreach (string probe in (string[])["startupProbe", "readinessProbe"])
         {
+            // Kubernetes asks gRPC without TLS alone.
+            if (Environment(container).ContainsKey("LCNet__TlsCertificate"))
+            {
+                Assert.Equal((ReadinessPath, "HTTPS"), (container.TextAt(probe, "httpGet", "path"), container.TextAt(probe, "httpGet", "scheme")));
+                Assert.Equal(container.TextAt("livenessProbe", "httpGet", "port"), container.TextAt(probe, "httpGet", "port"));
+                Assert.Equal("HTTPS", container.TextAt("livenessProbe", "httpGet", "scheme"));
+                continue;
+            }
+
             Assert.Equal(ServerFace.Defaults.GrpcPort, container.NumberAt(probe, "grpc", "port"));
             Assert.Equal(Classifier.Descriptor.FullName, container.TextAt(probe, "grpc", "service"));
         }

@@ -14,12 +14,19 @@ internal sealed class FileReloader(IEnumerable<IReloadable> files, ServerOptions
         }
 
         using var timer = new PeriodicTimer(Period);
-        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+        try
         {
-            foreach (IReloadable file in files)
+            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
             {
-                file.Refresh();
+                foreach (IReloadable file in files)
+                {
+                    file.Refresh();
+                }
             }
+        }
+        catch (OperationCanceledException)
+        {
+            // The server stops.
         }
     }
 }

@@ -17,6 +17,7 @@ public sealed partial class ChartFileTests
     private static readonly HashSet<string> ChartsOwn =
     [
         nameof(ServerOptions.Models), nameof(ServerOptions.Device), nameof(ServerOptions.BindAddress), nameof(ServerOptions.GrpcPort), nameof(ServerOptions.HttpPort),
+        nameof(ServerOptions.HttpBindAddress), nameof(ServerOptions.TlsCertificate), nameof(ServerOptions.TlsKey), nameof(ServerOptions.TlsClientCa), nameof(ServerOptions.ApiKeys),
     ];
 
     private static JsonObject SettingsSchema => Chart.Schema.At("properties", "settings", "properties").AsObject();
@@ -68,6 +69,7 @@ public sealed partial class ChartFileTests
     [InlineData("settings", "{\"MaxQueue\": \"many\"}")]
     [InlineData("telemetry", "{\"otlpEndpoint\": \"collector:4317\"}")]
     [InlineData("telemetry", "{\"tracedShare\": 1.5}")]
+    [InlineData("security", "{\"clientCaSecret\": \"ca\", \"tlsSecret\": \"\"}")]
     [InlineData("nothing", "1")]
     public void Schema_WrongValue_IsRefused(string name, string value)
     {

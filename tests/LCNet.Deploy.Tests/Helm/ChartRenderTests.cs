@@ -13,7 +13,8 @@ public sealed class ChartRenderTests
         "settings={\"MaxImageBytes\": 16777216, \"MaxQueue\": 1000000, \"DefaultEffort\": 0.5, \"LogLevel\": \"Warning\", \"Executor\": \"OnnxRuntime\", \"Page\": false}",
         "models.volume={\"persistentVolumeClaim\": {\"claimName\": \"models\", \"readOnly\": true}}",
         "telemetry.otlpEndpoint=\"http://collector:4317\"",
-        "serviceMonitor={\"enabled\": true, \"interval\": \"15s\", \"labels\": {\"release\": \"prometheus\"}}",
+        "serviceMonitor={\"enabled\": true, \"interval\": \"15s\", \"labels\": {\"release\": \"prometheus\"}, \"endpoint\": {\"scheme\": \"https\"}}",
+        "security={\"tlsSecret\": \"certificate\", \"clientCaSecret\": \"authority\", \"apiKeysSecret\": \"keys\"}",
         "imagePullSecrets=[{\"name\": \"registry\"}]",
         "extraEnv=[{\"name\": \"DOTNET_gcServer\", \"value\": \"0\"}]",
         "podAnnotations={\"team\": \"vision\"}",
@@ -146,6 +147,7 @@ public sealed class ChartRenderTests
         Assert.Contains(monitor.TextAt("spec", "endpoints", 0, "port"), service.At("spec").Items("ports").Select(port => port.TextAt("name")));
         Assert.Equal(Containers.MetricsPath, monitor.TextAt("spec", "endpoints", 0, "path"));
         Assert.Equal("prometheus", monitor.TextAt("metadata", "labels", "release"));
+        Assert.Equal("https", monitor.TextAt("spec", "endpoints", 0, "scheme"));
     }
 
     [Fact]
@@ -168,6 +170,29 @@ public sealed class ChartRenderTests
         Assert.Equal("models", manifests.Pod.At("spec").Items("volumes").Single(volume => volume.TextAt("name") == "models").TextAt("persistentVolumeClaim", "claimName"));
         Assert.Equal("backend", manifests.Pod.TextAt("metadata", "labels", "tier"));
         Assert.Equal("vision", manifests.Pod.TextAt("metadata", "annotations", "team"));
+    }
+
+    [Fact]
+    public async Task Container_WithSecrets_ReadsThemWhereTheyAreMounted()
+    {
+        Chart.Manifests manifests = await Chart.RenderAsync(Everything);
+        Dictionary<string, string> environment = Containers.Environment(manifests.Container);
+        (string Setting, string File, string Secret)[] files =
+        [
+            ("LCNet__TlsCertificate", "tls.crt", "certificate"), ("LCNet__TlsKey", "tls.key", "certificate"),
+            ("LCNet__TlsClientCa", "ca.crt", "authority"), ("LCNet__ApiKeys", "keys.json", "keys"),
+        ];
+
+        Assert.All(files, file =>
+        {
+            string path = environment[file.Setting];
+            JsonNode mount = Assert.Single(manifests.Container.Items("volumeMounts"), mount => path == $"{mount.TextAt("mountPath")}/{file.File}");
+            Assert.True(mount.At("readOnly").GetValue<bool>());
+            JsonNode volume = Assert.Single(manifests.Pod.At("spec").Items("volumes"), volume => volume.TextAt("name") == mount.TextAt("name"));
+            Assert.Equal(file.Secret, volume.TextAt("secret", "secretName"));
+        });
+        Assert.All(manifests.OfKind("Service").SelectMany(service => service.At("spec").Items("ports")),
+            port => Assert.Equal("https", port.TextAt("appProtocol")));
     }
 
     [Fact]

@@ -38,7 +38,10 @@ public sealed class KeyTests(ServerFixture fixture) : IAsyncLifetime
     {
         using var caller = new Somebody(_server, _key);
 
-        Assert.Equal(Status.DefaultSuccess.StatusCode, (await caller.StatusAsync()).StatusCode);
+        Assert.Equal(StatusCode.OK, (await caller.StatusAsync()).StatusCode);
+
+        // There is no TLS here.
+        Assert.Single(_log.Of("KeysInTheClear"));
     }
 
     [Fact]

@@ -33,6 +33,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/* Whether calls are taken: of gRPC's own health service, which kubelet can only ask without TLS. */}}
+{{- define "lcnet.readiness" -}}
+{{- if .Values.security.tlsSecret }}
+httpGet:
+  path: /readyz
+  port: http
+  scheme: HTTPS
+{{- else }}
+grpc:
+  port: 8001
+  service: lcnet.v1.Classifier
+{{- end }}
+{{- end }}
+
 {{/* A setting's value as text. Helm reads every number as a float and would print 8388608 as 8.388608e+06, which the server refuses. */}}
 {{- define "lcnet.setting" -}}
 {{- if and (kindIs "float64" .) (eq (floor .) .) }}
