@@ -58,7 +58,7 @@ public sealed class TlsTests(ServerFixture fixture) : IDisposable
         using var metrics = new MetricCapture(server);
         using var stranger = new Somebody(server, authority: _authority);
 
-        Assert.Equal(StatusCode.Unavailable, (await stranger.StatusAsync()).StatusCode);
+        AssertNoConnection(await stranger.StatusAsync());
         Assert.Matches(@"127\.0\.0\.1:\d+ was refused: no client certificate", (await RefusalsAsync())[0]);
         Assert.NotEqual(0, metrics.Sum("lcnet.access.refusals{reason=no_certificate}"));
 
@@ -141,7 +141,7 @@ public sealed class TlsTests(ServerFixture fixture) : IDisposable
 
         Assert.Equal(StatusCode.OK, (await both.StatusAsync()).StatusCode);
         Assert.Equal(StatusCode.Unauthenticated, (await noKey.StatusAsync()).StatusCode);
-        Assert.Equal(StatusCode.Unavailable, (await noCertificate.StatusAsync()).StatusCode);
+        AssertNoConnection(await noCertificate.StatusAsync());
     }
 
     [Fact]
@@ -197,7 +197,7 @@ public sealed class TlsTests(ServerFixture fixture) : IDisposable
         Status status = await Eventually.GetAsync(() => NewConnectionAsync(server, theirs), status => status.StatusCode == StatusCode.OK);
 
         Assert.Equal(StatusCode.OK, status.StatusCode);
-        Assert.Equal(StatusCode.Unavailable, (await NewConnectionAsync(server, mine)).StatusCode);
+        AssertNoConnection(await NewConnectionAsync(server, mine));
     }
 
     [Theory]
@@ -244,13 +244,16 @@ public sealed class TlsTests(ServerFixture fixture) : IDisposable
         Assert.Equal(0, code);
     }
 
+    // With TLS 1.3 a client may have sent its call before it learns that the connection is refused; gRPC's clients have two words for that.
+    private static void AssertNoConnection(Status status) => Assert.Contains(status.StatusCode, new[] { StatusCode.Unavailable, StatusCode.Internal });
+
     private async Task<string> AssertRefusedAsync(X509Certificate2 certificate, string part)
     {
         await using TestServer server = await StartAsync(_files.MutualTlsSettings);
         using var metrics = new MetricCapture(server);
         using var stranger = new Somebody(server, authority: _authority, certificate: certificate);
 
-        Assert.Equal(StatusCode.Unavailable, (await stranger.StatusAsync()).StatusCode);
+        AssertNoConnection(await stranger.StatusAsync());
         string line = (await RefusalsAsync())[0];
         Assert.Contains(part, line, StringComparison.Ordinal);
         Assert.Matches(@"127\.0\.0\.1:\d+ was refused: client certificate", line);
