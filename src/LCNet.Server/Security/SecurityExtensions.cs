@@ -35,7 +35,6 @@ internal static class SecurityExtensions
     public static void UseAccessControl(this WebApplication app)
     {
         AccessControl access = app.Services.GetRequiredService<AccessControl>();
-        AccessRefusals refusals = app.Services.GetRequiredService<AccessRefusals>();
         ServerEndpoints endpoints = app.Services.GetRequiredService<ServerEndpoints>();
         app.Use(next => context =>
         {
@@ -43,7 +42,7 @@ internal static class SecurityExtensions
             bool overGrpc = context.Connection.LocalPort == endpoints.Grpc.Port;
             if (access.Judge(context, endpoint) is { } refused)
             {
-                Refuse(context, refused.Problem, refused.Key, refusals);
+                Refuse(context, refused.Problem, refused.Key);
                 return AccessTexts.WriteAsync(context, refused.Problem, overGrpc);
             }
 
@@ -57,8 +56,10 @@ internal static class SecurityExtensions
         });
     }
 
-    private static void Refuse(HttpContext context, AccessProblem problem, ApiKey? key, AccessRefusals refusals)
+    private static void Refuse(HttpContext context, AccessProblem problem, ApiKey? key)
     {
+        // Made no sooner: counters begin at 0 where those who export them are there.
+        AccessRefusals refusals = context.RequestServices.GetRequiredService<AccessRefusals>();
         string remote = $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}";
         refusals.Add(problem, key is null ? remote : $"{remote} ({key.Client})", $"{AccessTexts.Of(problem)}: {AccessRefusals.Clean(context.Request.Path)}");
     }

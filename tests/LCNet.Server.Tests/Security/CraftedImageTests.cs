@@ -48,8 +48,10 @@ public sealed class CraftedImageTests(ITestOutputHelper output) : IAsyncLifetime
         double share = theirs / (double)(mine + theirs);
         output.WriteLine($"The attacker's images cost {ratio:F2} times the victim's; its share of the FLOPs was {share:P1}.");
 
-        // Turn by turn it would have been its images' share, with four times the calls even 80 %.
-        Assert.InRange(share, 0.2, 0.6);
+        // First come, first served would give it the share of what it asks for: four times the calls, each that much dearer. That turns go by FLOPs to the
+        // last percent is for the queue's own tests, which have no machine in them.
+        double asked = 4 * ratio / ((4 * ratio) + 1);
+        Assert.InRange(share, 0.2, asked - 0.15);
     }
 
     private async Task<(int Cheap, int Dear, double Ratio)> ExtremesAsync()
