@@ -54,7 +54,7 @@ public static class ServerHost
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddServerLogging(options);
         builder.Services.AddServerTelemetry(TelemetryOptionsReader.Read(builder.Configuration));
-        builder.Services.AddServing();
+        builder.Services.AddServing(options);
         builder.Services.AddServerSecurity(options);
         builder.Services.AddServerHealth();
         builder.Services.AddClassification(options);
@@ -67,6 +67,7 @@ public static class ServerHost
         app.MapServerHealth();
         app.MapServerTelemetry();
         app.MapClassification();
+        app.MapModelRepository();
         app.MapLivePage();
         return app;
     }

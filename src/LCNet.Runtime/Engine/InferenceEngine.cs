@@ -52,6 +52,22 @@ public sealed class InferenceEngine : IDisposable
         return new InferenceEngine(bundle, CreateRunner(bundle, options));
     }
 
+    /// <summary>Runs a bundle on an executor of the caller's, each image by itself. Every segment is run once.</summary>
+    /// <param name="bundle">The network.</param>
+    /// <param name="executor">For the same bundle; owned from here on, also where this throws.</param>
+    /// <param name="workers">Images that run at the same time, at least 1.</param>
+    /// <param name="maxQueue">Images that may wait for a worker, at least 0; one more is refused.</param>
+    /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
+    public static InferenceEngine Load(Bundle bundle, ISegmentExecutor executor, int workers, int maxQueue)
+    {
+        ArgumentNullException.ThrowIfNull(bundle);
+        ArgumentNullException.ThrowIfNull(executor);
+        ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(maxQueue);
+        return new InferenceEngine(bundle, new WorkerRunner(bundle, executor, workers, maxQueue));
+    }
+
     /// <summary>A result that fits this network, to be reused.</summary>
     public InferenceResult CreateResult() => new(Bundle.Manifest);
 

@@ -1,115 +1,54 @@
 using System.Globalization;
+using System.Text;
 using LCNet.Bundles;
 
 namespace LCNet.Runtime;
 
-/// <summary>The models of a folder, <c>models/&lt;model&gt;/&lt;version&gt;/</c>, loaded and warm. Immutable and thread-safe.</summary>
-public sealed class ModelRepository : IDisposable
+/// <summary>A folder of bundles, <c>&lt;model&gt;/&lt;version&gt;/bundle.json</c>. It is only read. Thread-safe.</summary>
+/// <param name="folder">Holds a folder a model, with a folder a version. Passed over are models whose name begins with a dot and versions whose name is not a number.</param>
+public sealed class ModelRepository(string folder)
 {
-    private readonly Dictionary<string, SortedDictionary<int, InferenceEngine>> _models = new(StringComparer.Ordinal);
+    /// <summary>Where it is.</summary>
+    public string Folder => folder;
 
-    private ModelRepository()
+    /// <summary>Opens and verifies a bundle, and holds it to the names of its folders.</summary>
+    /// <param name="version">The bundle's folder.</param>
+    /// <exception cref="BundleException">It is bad; the message names all of its problems in one line.</exception>
+    public static Bundle Open(string version)
     {
+        var bundle = Bundle.Open(version);
+        BundleManifest manifest = bundle.Manifest;
+        string expected = Path.Combine(manifest.Model, manifest.Version.ToString(CultureInfo.InvariantCulture));
+        return Path.TrimEndingDirectorySeparator(bundle.Folder).EndsWith(Path.DirectorySeparatorChar + expected, StringComparison.Ordinal)
+            ? bundle
+            : throw new BundleException(bundle.Folder, [$"{BundleManifest.FileName} says {expected}, its folder does not"]);
     }
 
-    /// <summary>Every model and version, by name and then by version.</summary>
-    public IReadOnlyList<InferenceEngine> All =>
-        [.. _models.OrderBy(model => model.Key, StringComparer.Ordinal).SelectMany(model => model.Value.Values)];
+    /// <summary>The versions that are there now, good or bad, in the order of their paths.</summary>
+    /// <exception cref="BundleException">There is no such folder.</exception>
+    /// <exception cref="IOException">A folder cannot be read, for example as it has just gone.</exception>
+    /// <exception cref="UnauthorizedAccessException">A folder may not be read.</exception>
+    public IReadOnlyList<ModelFolder> List() => Directory.Exists(folder)
+        ? [.. Directory.GetDirectories(folder).Where(IsModel).SelectMany(Directory.GetDirectories).Where(IsVersion).Order(StringComparer.Ordinal).Select(Look)]
+        : throw new BundleException(folder, ["there is no such folder"]);
 
-    /// <summary>Loads every version of every model in a folder.</summary>
-    /// <param name="folder">Holds a folder a model, with a folder a version; folders whose name is not a number are passed over.</param>
-    /// <param name="options">How each engine runs.</param>
-    /// <exception cref="BundleException">There is no bundle, or one is bad; the message names all problems of that bundle in one line.</exception>
-    /// <exception cref="DeviceException">The device cannot be used.</exception>
-    public static ModelRepository Load(string folder, EngineOptions options)
-    {
-        string[] versions = Directory.Exists(folder)
-            ? [.. Directory.GetDirectories(folder).SelectMany(Directory.GetDirectories).Where(IsVersion).Order(StringComparer.Ordinal)]
-            : throw new BundleException(folder, ["there is no such folder"]);
-        if (versions.Length == 0)
-        {
-            throw new BundleException(folder, ["there is no bundle in it (<model>/<version>/bundle.json)"]);
-        }
-
-        var repository = new ModelRepository();
-        try
-        {
-            foreach (string version in versions)
-            {
-                repository.Add(Bundle.Open(version), options);
-            }
-
-            return repository;
-        }
-        catch
-        {
-            repository.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Finds a model.</summary>
-    /// <param name="model">Its name; empty where there is only one model.</param>
-    /// <param name="version">Its version; empty for the highest.</param>
-    /// <returns>The engine, or null where there is no such model or version.</returns>
-    public InferenceEngine? Find(string model, string version)
-    {
-        SortedDictionary<int, InferenceEngine>? versions = null;
-        if (string.IsNullOrEmpty(model))
-        {
-            versions = _models.Count == 1 ? _models.Values.First() : null;
-        }
-        else
-        {
-            _models.TryGetValue(model, out versions);
-        }
-
-        if (versions is null)
-        {
-            return null;
-        }
-
-        if (string.IsNullOrEmpty(version))
-        {
-            return versions.Last().Value;
-        }
-
-        return int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && versions.TryGetValue(number, out InferenceEngine? engine)
-            ? engine
-            : null;
-    }
-
-    /// <summary>Frees every model. Call it once nothing runs.</summary>
-    public void Dispose()
-    {
-        foreach (InferenceEngine engine in All)
-        {
-            engine.Dispose();
-        }
-
-        _models.Clear();
-    }
+    // File systems keep snapshots, and Kubernetes what it is about to show, in folders of such names.
+    private static bool IsModel(string path) => Path.GetFileName(path)[0] != '.';
 
     // Not one that is still being copied under another name.
-    private static bool IsVersion(string folder) =>
-        int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out _);
+    private static bool IsVersion(string path) => int.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out _);
 
-    private void Add(Bundle bundle, EngineOptions options)
+    private static ModelFolder Look(string path)
     {
-        BundleManifest manifest = bundle.Manifest;
-        string version = manifest.Version.ToString(CultureInfo.InvariantCulture);
-        string expected = Path.Combine(manifest.Model, version);
-        if (!Path.TrimEndingDirectorySeparator(bundle.Folder).EndsWith(Path.DirectorySeparatorChar + expected, StringComparison.Ordinal))
+        var stamp = new StringBuilder();
+        foreach (FileInfo file in new DirectoryInfo(path).GetFiles().OrderBy(file => file.Name, StringComparer.Ordinal))
         {
-            throw new BundleException(bundle.Folder, [$"{BundleManifest.FileName} says {expected}, its folder does not"]);
+            // What a link points to may change while the link does not.
+            var target = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo;
+            FileInfo content = target ?? file;
+            stamp.Append(CultureInfo.InvariantCulture, $"{file.Name}/{target?.FullName}/{content.Length}/{content.LastWriteTimeUtc.Ticks}/");
         }
 
-        if (!_models.TryGetValue(manifest.Model, out SortedDictionary<int, InferenceEngine>? versions))
-        {
-            versions = [];
-            _models.Add(manifest.Model, versions);
-        }
-
-        versions.Add(manifest.Version, InferenceEngine.Load(bundle, options));
+        return new ModelFolder(path, Path.GetFileName(Path.GetDirectoryName(path)!), stamp.ToString());
     }
 }

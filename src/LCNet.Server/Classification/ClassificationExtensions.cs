@@ -8,6 +8,7 @@ internal static class ClassificationExtensions
     {
         services.AddSingleton<Callers>();
         services.AddSingleton<ImageReader>();
+        services.AddSingleton<DispatchFailures>();
         services.AddSingleton<ImageClassifier>();
         services.AddSingleton<StreamDrain>();
         services.AddHostedService(provider => provider.GetRequiredService<StreamDrain>());

@@ -26,7 +26,8 @@ internal sealed class ClassifierService(Serving serving, ImageClassifier classif
 
     private async Task<ClassifyResponse> AnswerAsync(ClassifyRequest request, MeasuredRequest measured, Caller caller, CancellationToken cancellation)
     {
-        ServedModel model = serving.Models.Find(request.Model, request.Version);
+        using ModelUse use = serving.Use(request.Model, request.Version);
+        ServedModel model = use.Model;
         measured.Begin(model);
         ClassifySettings settings = ClassifyRules.Check(request, model, options.DefaultEffort);
         var job = new ImageJob(model, [ClassifyRules.Input(request)], settings.Dial, caller);

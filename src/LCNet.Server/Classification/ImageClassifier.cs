@@ -9,7 +9,7 @@ namespace LCNet.Server;
 /// The one way from a checked request to a result, for every image of every call: it is let in or refused, waits for its turn, is decoded and run.
 /// Thread-safe.
 /// </summary>
-internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics, TimeProvider time)
+internal sealed class ImageClassifier(ImageReader images, DispatchFailures failures, ServerMetrics metrics, TimeProvider time)
 {
     /// <summary>Runs the one image of a request.</summary>
     /// <param name="job">The image.</param>
@@ -22,6 +22,7 @@ internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics,
     /// <exception cref="RpcException">
     /// INVALID_ARGUMENT: not a readable image, over a limit, or a tensor whose values are so large that the network overflows.
     /// </exception>
+    /// <exception cref="DeviceFailedException">The device failed while an image ran.</exception>
     /// <exception cref="ArithmeticException">The network overflows on an image file, whose values are bounded: the model is at fault.</exception>
     /// <exception cref="OperationCanceledException">Cancelled or expired before it ran.</exception>
     public async Task<T> RunAsync<T>(ImageJob job, Func<InferenceResult, TimeSpan, T> read, CancellationToken cancellation)
@@ -37,6 +38,7 @@ internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics,
     /// <param name="cancellation">As for <see cref="RunAsync"/>.</param>
     /// <exception cref="AdmissionRefusedException">There is no room for them.</exception>
     /// <exception cref="RpcException">As for <see cref="RunAsync"/>.</exception>
+    /// <exception cref="DeviceFailedException">As for <see cref="RunAsync"/>.</exception>
     /// <exception cref="ArithmeticException">As for <see cref="RunAsync"/>.</exception>
     /// <exception cref="OperationCanceledException">Cancelled or expired before all of them ran.</exception>
     public async Task RunAllAsync(ImageJob job, Action<int, InferenceResult, TimeSpan> read, CancellationToken cancellation)
@@ -67,21 +69,35 @@ internal sealed class ImageClassifier(ImageReader images, ServerMetrics metrics,
         cancellation.ThrowIfCancellationRequested();
         CheckDeadline(job);
         Dial dial = model.Turn(job.Dial);
-        ValueTask run = model.Engine.RunAsync(buffers.Input, dial.Effort, dial.Cap, buffers.Result, cancellation);
-        if (run.IsCompletedSuccessfully)
-        {
-            run.GetAwaiter().GetResult();
-        }
-        else
-        {
-            // This thread is there for this image alone.
-            run.AsTask().GetAwaiter().GetResult();
-        }
-
+        Dispatch(model, dial, buffers, cancellation);
         use?.Add(buffers.Result.Plan.Flops);
         CheckOutput(input, buffers.Result.Logits);
         read(image, buffers.Result, waited);
         return model.PlannedFlops(dial);
+    }
+
+    private void Dispatch(ServedModel model, Dial dial, ClassifyBuffers buffers, CancellationToken cancellation)
+    {
+        try
+        {
+            ValueTask run = model.Engine.RunAsync(buffers.Input, dial.Effort, dial.Cap, buffers.Result, cancellation);
+            if (run.IsCompletedSuccessfully)
+            {
+                run.GetAwaiter().GetResult();
+            }
+            else
+            {
+                // This thread is there for this image alone.
+                run.AsTask().GetAwaiter().GetResult();
+            }
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellation.IsCancellationRequested)
+        {
+            failures.Take(model, exception);
+            throw;
+        }
+
+        model.Health.Succeed();
     }
 
     private void CheckDeadline(ImageJob job)

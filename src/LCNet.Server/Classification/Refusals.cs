@@ -14,6 +14,12 @@ internal static class Refusals
     /// <summary>The server was told to stop.</summary>
     public static Status Draining { get; } = new(StatusCode.Unavailable, "the server is draining");
 
+    /// <summary>The server has nothing to serve, yet or any more.</summary>
+    public static Status NoModel { get; } = new(StatusCode.Unavailable, "no model is loaded");
+
+    /// <summary>The device that runs the model failed again and again.</summary>
+    public static Status DeviceFailed { get; } = new(StatusCode.Unavailable, "the device that runs the model has failed");
+
     /// <summary>A field is out of range.</summary>
     /// <param name="message">Begins with the field's name and states its limit. Of bounded length: it travels as a header.</param>
     public static RpcException InvalidArgument(string message) => new(new Status(StatusCode.InvalidArgument, message));
@@ -37,6 +43,7 @@ internal static class Refusals
     {
         RpcException refusal => refusal.Status,
         AdmissionRefusedException => new Status(StatusCode.ResourceExhausted, exception.Message),
+        DeviceFailedException => new Status(StatusCode.Unavailable, DeviceFailedException.Text),
         DeadlineExpiredException => new Status(StatusCode.DeadlineExceeded, exception.Message),
         InvalidProtocolBufferException => new Status(StatusCode.InvalidArgument, NotAMessage(method)),
         _ => null,

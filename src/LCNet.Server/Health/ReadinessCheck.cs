@@ -6,5 +6,5 @@ namespace LCNet.Server;
 internal sealed class ReadinessCheck(Serving serving) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(serving.IsReady ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("the models are being loaded, or the server is draining"));
+        Task.FromResult(serving.IsReady ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("no model is loaded yet, the device has failed, or the server is draining"));
 }

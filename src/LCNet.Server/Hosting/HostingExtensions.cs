@@ -4,10 +4,21 @@ namespace LCNet.Server;
 internal static class HostingExtensions
 {
     /// <summary>Adds the models and their loading.</summary>
-    public static IServiceCollection AddServing(this IServiceCollection services)
+    public static IServiceCollection AddServing(this IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton<Serving>();
+        services.AddSingleton<IEngineLoader, EngineLoader>();
+        services.AddSingleton<ModelSource>();
+        services.AddSingleton<ModelManager>();
         services.AddHostedService<ModelLoader>();
+        services.AddHostedService<DeviceGuard>();
+        if (options.ModelControl == ModelControl.Poll)
+        {
+            services.AddHostedService<ModelPoller>();
+        }
+
+        services.AddHostedService<LameDuck>();
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainDelay + options.DrainTimeout);
         return services;
     }
 

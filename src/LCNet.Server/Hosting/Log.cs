@@ -37,4 +37,28 @@ internal static partial class Log
 
     [LoggerMessage(EventId = 11, EventName = "KeysInTheClear", Level = LogLevel.Warning, Message = "LCNet:ApiKeys is set without LCNet:TlsCertificate: whoever can listen on the way can read the keys")]
     public static partial void KeysInTheClear(ILogger logger);
+
+    [LoggerMessage(EventId = 12, EventName = "ModelLoaded", Level = LogLevel.Information, Message = "Loaded {Model:l} on {Device:l} from {Path:l}")]
+    public static partial void ModelLoaded(ILogger logger, string model, string device, string path);
+
+    [LoggerMessage(EventId = 13, EventName = "ModelUnloaded", Level = LogLevel.Information, Message = "Unloaded {Model:l}")]
+    public static partial void ModelUnloaded(ILogger logger, string model);
+
+    [LoggerMessage(EventId = 14, EventName = "ModelRefused", Level = LogLevel.Error, Message = "Not loaded, what is served stays as it is: {Problem:l}")]
+    public static partial void ModelRefused(ILogger logger, string problem, Exception? exception);
+
+    [LoggerMessage(EventId = 15, EventName = "ModelsUnreadable", Level = LogLevel.Error, Message = "The models' folder cannot be looked at, what is served stays as it is: {Problem:l}")]
+    public static partial void ModelsUnreadable(ILogger logger, string problem);
+
+    [LoggerMessage(EventId = 16, EventName = "DispatchFailed", Level = LogLevel.Error, Message = "{Model:l} failed on {Device:l}")]
+    public static partial void DispatchFailed(ILogger logger, string model, string device, Exception exception);
+
+    [LoggerMessage(EventId = 17, EventName = "DeviceFailed", Level = LogLevel.Critical, Message = "{Model:l} failed on {Device:l} time after time: the server is not ready until it runs again")]
+    public static partial void DeviceFailed(ILogger logger, string model, string device);
+
+    [LoggerMessage(EventId = 18, EventName = "DeviceRecovered", Level = LogLevel.Information, Message = "{Model:l} runs on {Device:l} again")]
+    public static partial void DeviceRecovered(ILogger logger, string model, string device);
+
+    [LoggerMessage(EventId = 19, EventName = "FellBack", Level = LogLevel.Error, Message = "Falling back from {Device:l} to the CPU: {Problem:l}")]
+    public static partial void FellBack(ILogger logger, string device, string problem);
 }

@@ -18,8 +18,26 @@ public sealed record ServerOptions
     /// </summary>
     public string Models { get; init; } = Path.Combine(AppContext.BaseDirectory, "models");
 
+    /// <summary>What makes a running server load and unload models. Default: <see cref="ModelControl.None"/>.</summary>
+    public ModelControl ModelControl { get; init; }
+
+    /// <summary>
+    /// How often <see cref="ModelControl.Poll"/> looks at <see cref="Models"/>, 100 ms to 1 h (default 10 s). A bundle is loaded once two looks found it the same.
+    /// </summary>
+    public TimeSpan ModelPollInterval { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Where models run: <c>cpu</c> (default), <c>cuda</c> or <c>cuda:N</c>.</summary>
     public string Device { get; init; } = "cpu";
+
+    /// <summary>
+    /// Whether models move to the CPU where <see cref="Device"/> cannot be used when they are loaded, or has failed for good (<see cref="MaxFailures"/>). Default: false.
+    /// </summary>
+    public bool FallbackToCpu { get; init; }
+
+    /// <summary>
+    /// Dispatches of a model that its device may fail one after another, 1 to 1000 (default 5): with the last of them the server is not ready, until an image runs again.
+    /// </summary>
+    public int MaxFailures { get; init; } = 5;
 
     /// <summary>
     /// What runs models: <c>Auto</c> (default; <c>Simd</c> on the CPU, <c>Batched</c> on a GPU), <c>Simd</c> (CPU only), <c>OnnxRuntime</c> or <c>Batched</c>.
@@ -158,6 +176,15 @@ public sealed record ServerOptions
     /// one is read once a reply is written. Each takes the memory of its request.
     /// </summary>
     public int MaxStreamInFlight { get; init; } = 32;
+
+    /// <summary>
+    /// How long the ports stay open after the server was told to stop, <c>00:00:00</c> (default) to <c>00:05:00</c>: it is not ready and refuses new calls, so that load balancers
+    /// notice.
+    /// </summary>
+    public TimeSpan DrainDelay { get; init; }
+
+    /// <summary>How long what was let in may take to finish after that, 1 s to 1 h (default 30 s); what still runs then is cut off.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Whether the live page is served at <c>/</c> of the HTTP port, with what it asks for under <c>/live</c>. Default: true.</summary>
     public bool Page { get; init; } = true;

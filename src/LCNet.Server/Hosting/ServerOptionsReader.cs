@@ -20,11 +20,17 @@ internal static class ServerOptionsReader
     private const int MaxStreamsPerConnection = 65_536;
     private const int LeastHeaderBytes = 4 * 1024;
     private const int MaxHeaderBytes = 1024 * 1024;
+    private const int MaxFailures = 1000;
     private static readonly TimeSpan LeastTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MostHeadersTimeout = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan MostIdleTimeout = TimeSpan.FromDays(1);
     private static readonly TimeSpan LeastObjective = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan MostObjective = TimeSpan.FromHours(1);
+    private static readonly TimeSpan LeastPollInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan MostPollInterval = TimeSpan.FromHours(1);
+    private static readonly TimeSpan MostDrainDelay = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LeastDrainTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MostDrainTimeout = TimeSpan.FromHours(1);
 
     /// <summary>The settings, with defaults for those that are absent or empty.</summary>
     /// <exception cref="ServerOptionsException">A setting is unknown, unreadable or out of range.</exception>
@@ -35,7 +41,11 @@ internal static class ServerOptionsReader
         var options = new ServerOptions
         {
             Models = values.Text(nameof(ServerOptions.Models), defaults.Models),
+            ModelControl = values.Choice(nameof(ServerOptions.ModelControl), defaults.ModelControl),
+            ModelPollInterval = values.Duration(nameof(ServerOptions.ModelPollInterval), defaults.ModelPollInterval, LeastPollInterval, MostPollInterval),
             Device = values.Text(nameof(ServerOptions.Device), defaults.Device),
+            FallbackToCpu = values.Flag(nameof(ServerOptions.FallbackToCpu), defaults.FallbackToCpu),
+            MaxFailures = values.Number(nameof(ServerOptions.MaxFailures), defaults.MaxFailures, 1, MaxFailures),
             Executor = values.Choice(nameof(ServerOptions.Executor), defaults.Executor),
             Workers = values.Number(nameof(ServerOptions.Workers), defaults.Workers, 0, MaxWorkers),
             MaxQueue = values.Number(nameof(ServerOptions.MaxQueue), defaults.MaxQueue, 0, MaxQueue),
@@ -69,6 +79,8 @@ internal static class ServerOptionsReader
                 : null,
             MaxBatch = values.Number(nameof(ServerOptions.MaxBatch), defaults.MaxBatch, 1, MaxBatch),
             MaxStreamInFlight = values.Number(nameof(ServerOptions.MaxStreamInFlight), defaults.MaxStreamInFlight, 1, MaxStreamInFlight),
+            DrainDelay = values.Duration(nameof(ServerOptions.DrainDelay), defaults.DrainDelay, TimeSpan.Zero, MostDrainDelay),
+            DrainTimeout = values.Duration(nameof(ServerOptions.DrainTimeout), defaults.DrainTimeout, LeastDrainTimeout, MostDrainTimeout),
             Page = values.Flag(nameof(ServerOptions.Page), defaults.Page),
             LogFormat = values.Choice(nameof(ServerOptions.LogFormat), defaults.LogFormat),
             LogLevel = values.Choice(nameof(ServerOptions.LogLevel), defaults.LogLevel),

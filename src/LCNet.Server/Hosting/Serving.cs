@@ -2,18 +2,26 @@ using Grpc.Core;
 
 namespace LCNet.Server;
 
-/// <summary>Whether the server takes calls: not before its models are loaded, and no longer once it was told to stop. Thread-safe.</summary>
+/// <summary>
+/// Whether the server takes calls, and the models that take them. It does not before models are loaded, while there are none or the device that runs one has failed, and once
+/// it was told to stop. Thread-safe.
+/// </summary>
 internal sealed class Serving(IHostApplicationLifetime lifetime) : IDisposable
 {
     private ModelCatalog? _models;
 
     /// <summary>Whether calls are taken.</summary>
-    public bool IsReady => Volatile.Read(ref _models) is not null && !lifetime.ApplicationStopping.IsCancellationRequested;
+    public bool IsReady => Volatile.Read(ref _models) is { All.Count: > 0 } models
+        && !lifetime.ApplicationStopping.IsCancellationRequested
+        && !models.All.Any(model => model.Health.HasFailed);
+
+    /// <summary>The models, whether calls are taken or not; null before they are loaded.</summary>
+    public ModelCatalog? Shown => Volatile.Read(ref _models);
 
     /// <summary>The models while calls are taken; null while none are.</summary>
     public ModelCatalog? Current => IsReady ? Volatile.Read(ref _models) : null;
 
-    /// <summary>The models, for a call that begins.</summary>
+    /// <summary>The models, for a call that asks about them.</summary>
     /// <exception cref="RpcException">UNAVAILABLE: no calls are taken.</exception>
     public ModelCatalog Models
     {
@@ -28,10 +36,40 @@ internal sealed class Serving(IHostApplicationLifetime lifetime) : IDisposable
         }
     }
 
-    /// <summary>Begins to take calls.</summary>
-    /// <param name="models">Owned from here on.</param>
-    public void Begin(ModelCatalog models) => Volatile.Write(ref _models, models);
+    /// <summary>Finds the model that a request names, and holds it until the request has ended, whatever is loaded and unloaded meanwhile.</summary>
+    /// <param name="model">As for <see cref="ModelCatalog.Find"/>.</param>
+    /// <param name="version">As for <see cref="ModelCatalog.Find"/>.</param>
+    /// <param name="modelField">As for <see cref="ModelCatalog.Find"/>.</param>
+    /// <param name="versionField">As for <see cref="ModelCatalog.Find"/>.</param>
+    /// <exception cref="RpcException">UNAVAILABLE: no calls are taken. Otherwise as <see cref="ModelCatalog.Find"/>.</exception>
+    public ModelUse Use(string model, string version, string modelField = "model", string versionField = "version")
+    {
+        while (true)
+        {
+            ServedModel found = Models.Find(model, version, modelField, versionField);
+            if (found.Health.HasFailed)
+            {
+                throw new RpcException(Refusals.DeviceFailed);
+            }
+
+            // Where it is being freed, the next look finds another catalog.
+            if (found.TryUse())
+            {
+                return new ModelUse(found);
+            }
+        }
+    }
+
+    /// <summary>Takes calls with these models from now on, and with no others.</summary>
+    /// <param name="models">Its models are used.</param>
+    public void Show(ModelCatalog models) => Volatile.Write(ref _models, models);
 
     /// <summary>Frees the models. The container calls it after the last call has ended.</summary>
-    public void Dispose() => _models?.Dispose();
+    public void Dispose()
+    {
+        foreach (ServedModel model in _models?.All ?? [])
+        {
+            model.Dispose();
+        }
+    }
 }

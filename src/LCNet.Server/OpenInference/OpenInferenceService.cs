@@ -17,7 +17,7 @@ internal sealed class OpenInferenceService(Serving serving, ImageClassifier clas
         bool ready = serving.IsReady;
         if (ready)
         {
-            Find(request.Name, request.Version, "name", "version");
+            Find(request.Name, request.Version);
         }
 
         return Task.FromResult(new ModelReadyResponse { Ready = ready });
@@ -27,12 +27,13 @@ internal sealed class OpenInferenceService(Serving serving, ImageClassifier clas
         Task.FromResult(InferMetadata.OfServer());
 
     public override Task<ModelMetadataResponse> ModelMetadata(ModelMetadataRequest request, ServerCallContext context) =>
-        Task.FromResult(InferMetadata.Of(Find(request.Name, request.Version, "name", "version"), serving.Models.All));
+        Task.FromResult(InferMetadata.Of(Find(request.Name, request.Version), serving.Models.All));
 
     [Measured]
     public override async Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context)
     {
-        ServedModel model = Find(request.ModelName, request.ModelVersion, "model_name", "model_version");
+        using ModelUse use = serving.Use(request.ModelName, request.ModelVersion, "model_name", "model_version");
+        ServedModel model = use.Model;
         MeasuredRequest measured = RequestMeasurement.Of(context);
         measured.Begin(model);
         InferBatch batch = InferRules.Check(request, model, options);
@@ -44,5 +45,5 @@ internal sealed class OpenInferenceService(Serving serving, ImageClassifier clas
         return InferReply.From(request.Id, model, batch, rows);
     }
 
-    private ServedModel Find(string name, string version, string nameField, string versionField) => serving.Models.Find(name, version, nameField, versionField);
+    private ServedModel Find(string name, string version) => serving.Models.Find(name, version, "name", "version");
 }

@@ -105,7 +105,8 @@ internal sealed class LiveClassifier(Serving serving, ImageClassifier classifier
     {
         // What can be refused without the image is refused before it is read.
         IQueryCollection query = context.Request.Query;
-        ServedModel model = serving.Models.Find(query["model"].ToString(), query["version"].ToString());
+        using ModelUse use = serving.Use(query["model"].ToString(), query["version"].ToString());
+        ServedModel model = use.Model;
         measured.Begin(model);
         ClassifyRequest request = LiveRequest.Read(query);
         ReadOnlyMemory<byte> image = await LiveBody.ReadAsync(context.Request, options.MaxImageBytes, context.RequestAborted).ConfigureAwait(false);

@@ -12,14 +12,14 @@ internal sealed class ModelMetrics
     private readonly KeyValuePair<string, object?>[] _model;
     private readonly KeyValuePair<string, object?>[][] _modelAndStatus;
     private readonly KeyValuePair<string, object?>[][] _modelAndReason;
+    private BlockMetrics[] _blocks = [];
     private int _inFlight;
 
     /// <summary>Begins with every counter at 0.</summary>
     /// <param name="instruments">Take the measurements.</param>
     /// <param name="name">Value of the tag <c>model</c>.</param>
-    /// <param name="blocks">Residual blocks, those of the version that has most.</param>
     /// <param name="statuses">Status codes to show from the start: an alert on a rate does not see a counter's first value.</param>
-    public ModelMetrics(ServerInstruments instruments, string name, int blocks, IEnumerable<StatusCode> statuses)
+    public ModelMetrics(ServerInstruments instruments, string name, IEnumerable<StatusCode> statuses)
     {
         _instruments = instruments;
         var tag = new KeyValuePair<string, object?>("model", name);
@@ -28,7 +28,6 @@ internal sealed class ModelMetrics
             new[] { tag, new KeyValuePair<string, object?>("status", StatusNames.Of((StatusCode)status)) })];
         _modelAndReason = [.. Enum.GetValues<RefusalReason>().Select(reason =>
             new[] { tag, new KeyValuePair<string, object?>("reason", JsonNamingPolicy.SnakeCaseLower.ConvertName(Enum.GetName(reason)!)) })];
-        Blocks = [.. Enumerable.Range(0, blocks).Select(block => new BlockMetrics(tag, block))];
         foreach (StatusCode status in statuses)
         {
             instruments.Requests.Add(0, _modelAndStatus[(int)status]);
@@ -44,14 +43,17 @@ internal sealed class ModelMetrics
     public ReadOnlySpan<KeyValuePair<string, object?>> Tags => _model;
 
     /// <summary>Of each residual block, in the order of the network.</summary>
-    public IReadOnlyList<BlockMetrics> Blocks { get; }
+    public IReadOnlyList<BlockMetrics> Blocks => Volatile.Read(ref _blocks);
 
     /// <summary>Requests that have begun and not ended.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
 
-    /// <summary>Shows what is counted for each image, at 0.</summary>
-    public void ShowFlops()
+    /// <summary>Shows what is counted for each image, at 0. Before a version takes requests; one caller at a time.</summary>
+    /// <param name="blocks">Residual blocks of the version.</param>
+    public void Show(int blocks)
     {
+        Volatile.Write(ref _blocks, [.. _blocks, .. Enumerable.Range(_blocks.Length, Math.Max(0, blocks - _blocks.Length)).Select(block => new BlockMetrics(_model[0], block))]);
+        _instruments.Failures.Add(0, _model);
         _instruments.DenseFlops.Add(0, _model);
         _instruments.PlannedFlops.Add(0, _model);
         _instruments.ExecutedFlops.Add(0, _model);
@@ -73,6 +75,9 @@ internal sealed class ModelMetrics
 
     /// <summary>A request was not let in.</summary>
     public void Refuse(RefusalReason reason) => _instruments.Refusals.Add(1, _modelAndReason[(int)reason]);
+
+    /// <summary>An image's run failed.</summary>
+    public void Fail() => _instruments.Failures.Add(1, _model);
 
     /// <summary>An image file was read.</summary>
     public void Decode(TimeSpan duration) => _instruments.DecodeDuration.Record(duration.TotalSeconds, _model);

@@ -15,6 +15,10 @@ internal sealed class ServerInstruments(Meter meter)
 
     public Counter<long> AccessRefusals { get; } = meter.CreateCounter<long>("lcnet.access.refusals", "{refusal}", "Calls and connections that were turned away before anybody looked at what they want");
 
+    public Counter<long> Failures { get; } = meter.CreateCounter<long>("lcnet.failures", "{image}", "Images whose run failed");
+
+    public Counter<long> ModelChanges { get; } = meter.CreateCounter<long>("lcnet.models.changes", "{model}", "Versions of models that were loaded, unloaded or refused");
+
     public Histogram<double> RequestDuration { get; } = Durations(meter, "lcnet.request.duration", "From a request's arrival to the end of its reply");
 
     public Histogram<double> QueueDuration { get; } = Durations(meter, "lcnet.queue.duration", "Waiting for a turn, of images answered");

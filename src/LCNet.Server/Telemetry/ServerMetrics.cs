@@ -16,7 +16,7 @@ internal sealed class ServerMetrics
     public const string UnknownModel = "unknown";
 
     private static readonly StatusCode[] ModelStatuses =
-        [StatusCode.OK, StatusCode.Cancelled, StatusCode.InvalidArgument, StatusCode.DeadlineExceeded, StatusCode.ResourceExhausted, StatusCode.Internal];
+        [StatusCode.OK, StatusCode.Cancelled, StatusCode.InvalidArgument, StatusCode.DeadlineExceeded, StatusCode.ResourceExhausted, StatusCode.Internal, StatusCode.Unavailable];
 
     private static readonly StatusCode[] UnknownStatuses = [StatusCode.InvalidArgument, StatusCode.NotFound, StatusCode.ResourceExhausted, StatusCode.Unavailable];
 
@@ -27,7 +27,6 @@ internal sealed class ServerMetrics
     private readonly Serving _serving;
     private readonly ServerInstruments _instruments;
     private FrozenDictionary<string, ModelMetrics> _models = FrozenDictionary<string, ModelMetrics>.Empty;
-    private ILookup<string, ServedModel> _versions = Array.Empty<ServedModel>().ToLookup(_ => string.Empty);
 
     /// <summary>Makes the instruments.</summary>
     /// <param name="meters">Owns the meter.</param>
@@ -37,44 +36,55 @@ internal sealed class ServerMetrics
         _serving = serving;
         Meter meter = meters.Create(MeterName);
         _instruments = new ServerInstruments(meter);
-        Unknown = new ModelMetrics(_instruments, UnknownModel, 0, UnknownStatuses);
+        Unknown = new ModelMetrics(_instruments, UnknownModel, UnknownStatuses);
         foreach (KeyValuePair<string, object?> problem in AccessProblems)
         {
             _instruments.AccessRefusals.Add(0, problem);
         }
 
+        foreach (ModelChange change in Enum.GetValues<ModelChange>())
+        {
+            _instruments.ModelChanges.Add(0, Tag(change));
+        }
+
         meter.CreateObservableCounter("lcnet.block.executions", () => OfBlocks(block => block.Executions), "{execution}", "Images answered that ran the block");
         meter.CreateObservableCounter("lcnet.block.skips", () => OfBlocks(block => block.Skips), "{skip}", "Images answered that skipped the block");
         meter.CreateObservableCounter("lcnet.block.channels", () => OfBlocks(block => block.Channels), "{channel}", "Channels that the block ran with, added up over images");
-        meter.CreateObservableGauge("lcnet.queue.depth", () => OfModels((name, _) => Waiting(name)), "{image}", "Images that wait for their turn");
-        meter.CreateObservableGauge("lcnet.queue.flops", () => OfModels((name, _) => _versions[name].Sum(model => model.Queue.WaitingFlops)), "{flop}", "FLOPs that the images that wait are expected to cost");
-        meter.CreateObservableGauge("lcnet.queue.bytes", () => OfModels((name, _) => _versions[name].Sum(model => model.Queue.WaitingBytes)), "By", "Bytes of the images that wait");
-        meter.CreateObservableGauge("lcnet.queue.clients", () => OfModels((name, _) => _versions[name].Sum(model => model.Queue.Clients)), "{client}", "Clients that have images waiting or running");
-        meter.CreateObservableGauge("lcnet.queue.delay", () => OfModels((name, _) => _versions[name].Max(model => model.Queue.ExpectedDelay.TotalSeconds)), "s", "How long what waits is expected to take");
-        meter.CreateObservableGauge("lcnet.capacity", () => OfModels((name, _) => _versions[name].Max(model => model.Queue.FlopsPerSecond)), "{flop}/s", "Planned FLOPs a second that a model gets done while it is busy, as lately measured");
-        meter.CreateObservableGauge("lcnet.in_flight", () => OfModels((_, model) => model.InFlight), "{request}", "Requests that have begun and not ended");
-        meter.CreateObservableGauge("lcnet.effort", () => OfModels((name, _) => _versions[name].Min(model => model.Effort)), null, "Effort of requests that state neither effort nor a cap");
-        meter.CreateObservableGauge("lcnet.models.loaded", () => _serving.IsReady ? _versions.Sum(versions => versions.Count()) : 0, "{model}", "Versions of models that take calls");
+        meter.CreateObservableGauge("lcnet.queue.depth", () => OfServed(models => models.Sum(model => model.Queue.WaitingImages)), "{image}", "Images that wait for their turn");
+        meter.CreateObservableGauge("lcnet.queue.flops", () => OfServed(models => models.Sum(model => model.Queue.WaitingFlops)), "{flop}", "FLOPs that the images that wait are expected to cost");
+        meter.CreateObservableGauge("lcnet.queue.bytes", () => OfServed(models => models.Sum(model => model.Queue.WaitingBytes)), "By", "Bytes of the images that wait");
+        meter.CreateObservableGauge("lcnet.queue.clients", () => OfServed(models => models.Sum(model => model.Queue.Clients)), "{client}", "Clients that have images waiting or running");
+        meter.CreateObservableGauge("lcnet.queue.delay", () => OfServed(models => models.Max(model => model.Queue.ExpectedDelay.TotalSeconds)), "s", "How long what waits is expected to take");
+        meter.CreateObservableGauge("lcnet.capacity", () => OfServed(models => models.Max(model => model.Queue.FlopsPerSecond)), "{flop}/s", "Planned FLOPs a second that a model gets done while it is busy, as lately measured");
+        meter.CreateObservableGauge("lcnet.in_flight", () => Volatile.Read(ref _models).Values.Select(model => new Measurement<int>(model.InFlight, model.Tags)), "{request}", "Requests that have begun and not ended");
+        meter.CreateObservableGauge("lcnet.effort", () => OfServed(models => models.Min(model => model.Effort)), null, "Effort of requests that state neither effort nor a cap");
+        meter.CreateObservableGauge("lcnet.models.loaded", () => _serving.Current?.All.Count ?? 0, "{model}", "Versions of models that take calls");
     }
 
     /// <summary>For requests that name no model that is served.</summary>
     public ModelMetrics Unknown { get; }
 
-    /// <summary>Begins to measure models. Call it once, before they take calls.</summary>
-    public void Begin(ModelCatalog models)
+    /// <summary>Measures these models too. Call it before they take calls, one caller at a time. What has been counted of a model stays, whatever is served of it.</summary>
+    public void Follow(ModelCatalog models)
     {
-        _versions = models.All.ToLookup(model => model.Description.Name, StringComparer.Ordinal);
-        var metrics = _versions.ToFrozenDictionary(
-            versions => versions.Key,
-            versions => new ModelMetrics(_instruments, versions.Key, versions.Max(version => version.Description.BlockChannels.Count), ModelStatuses),
-            StringComparer.Ordinal);
-        foreach (ModelMetrics model in metrics.Values)
+        var metrics = new Dictionary<string, ModelMetrics>(_models, StringComparer.Ordinal);
+        foreach (ServedModel model in models.All)
         {
-            model.ShowFlops();
+            string name = model.Description.Name;
+            if (!metrics.TryGetValue(name, out ModelMetrics? measures))
+            {
+                measures = new ModelMetrics(_instruments, name, ModelStatuses);
+                metrics.Add(name, measures);
+            }
+
+            measures.Show(model.Description.BlockChannels.Count);
         }
 
-        Volatile.Write(ref _models, metrics);
+        Volatile.Write(ref _models, metrics.ToFrozenDictionary(StringComparer.Ordinal));
     }
+
+    /// <summary>A version of a model was loaded, unloaded or refused.</summary>
+    public void Changed(ModelChange change) => _instruments.ModelChanges.Add(1, Tag(change));
 
     /// <summary>Measures of a model that is served; null for those of no model in particular.</summary>
     public ModelMetrics Of(ServedModel? model) => model is null ? Unknown : Volatile.Read(ref _models)[model.Description.Name];
@@ -82,11 +92,12 @@ internal sealed class ServerMetrics
     /// <summary>A call or a connection was turned away.</summary>
     public void RefuseAccess(AccessProblem problem) => _instruments.AccessRefusals.Add(1, AccessProblems[(int)problem]);
 
-    private int Waiting(string name) => _versions[name].Sum(model => model.Queue.WaitingImages);
+    private static KeyValuePair<string, object?> Tag(ModelChange change) => new("change", Enum.GetName(change)!.ToLowerInvariant());
 
-    private IEnumerable<Measurement<T>> OfModels<T>(Func<string, ModelMetrics, T> value)
+    // Of the versions of each model that are shown, whether they take calls or not.
+    private IEnumerable<Measurement<T>> OfServed<T>(Func<IEnumerable<ServedModel>, T> value)
         where T : struct =>
-        Volatile.Read(ref _models).Select(model => new Measurement<T>(value(model.Key, model.Value), model.Value.Tags));
+        (_serving.Shown?.All ?? []).GroupBy(Of).Select(versions => new Measurement<T>(value(versions), versions.Key.Tags));
 
     private IEnumerable<Measurement<long>> OfBlocks(Func<BlockMetrics, long> value) =>
         Volatile.Read(ref _models).Values.SelectMany(model => model.Blocks).Select(block => new Measurement<long>(value(block), block.Tags));

@@ -6,7 +6,10 @@ using LCNet.V1;
 
 namespace LCNet.Server;
 
-/// <summary>One version of one model, with the queue in front of it and the threads that run it. Thread-safe.</summary>
+/// <summary>
+/// One version of one model, with the queue in front of it and the threads that run it. It is counted who uses it: the catalog that shows it, and each request from where
+/// it has found its model to its end. It is freed after the last of them. Thread-safe.
+/// </summary>
 internal sealed class ServedModel : IDisposable
 {
     private const int MostTrials = 20;
@@ -15,14 +18,17 @@ internal sealed class ServedModel : IDisposable
     private readonly ImageThreads _threads;
     private readonly BrownoutController? _brownout;
     private readonly double _defaultEffort;
+    private readonly TaskCompletionSource _unused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _uses = 1;
 
-    /// <summary>Begins to serve a model.</summary>
-    /// <param name="engine">Runs it; not owned.</param>
+    /// <summary>Makes a model ready to take requests, and uses it once.</summary>
+    /// <param name="engine">Runs it; owned once this has returned.</param>
     /// <param name="options">How much may wait and run.</param>
     /// <param name="time">The clock.</param>
     public ServedModel(InferenceEngine engine, ServerOptions options, TimeProvider time)
     {
         Engine = engine;
+        Health = new ModelHealth(options.MaxFailures);
         Description = Describe(engine.Bundle);
         _defaultEffort = options.DefaultEffort;
         Queue = new AdmissionControl(
@@ -56,6 +62,9 @@ internal sealed class ServedModel : IDisposable
     /// <summary>Runs it.</summary>
     public InferenceEngine Engine { get; }
 
+    /// <summary>Name and version, for people.</summary>
+    public string Name => $"{Description.Name} version {Description.Version}";
+
     /// <summary>What it takes.</summary>
     public InputSpec Input => Engine.Bundle.Manifest.Input;
 
@@ -64,6 +73,9 @@ internal sealed class ServedModel : IDisposable
 
     /// <summary>What callers are told of it. Shared between replies, so never changed.</summary>
     public Model Description { get; }
+
+    /// <summary>Whether its device works.</summary>
+    public ModelHealth Health { get; }
 
     /// <summary>Where its requests wait.</summary>
     public AdmissionControl Queue { get; }
@@ -77,8 +89,61 @@ internal sealed class ServedModel : IDisposable
     /// <summary>The dial of an image whose turn has come: one that the caller left free is set to the effort in force.</summary>
     public Dial Turn(Dial dial) => dial.IsFree ? new Dial(Effort, dial.Cap) : dial;
 
-    /// <summary>Ends the threads. Call it once nothing waits.</summary>
-    public void Dispose() => _threads.Dispose();
+    /// <summary>Tries whether its device works, with an image of zeros, on the calling thread. What it throws is what an image's run would.</summary>
+    public void Probe()
+    {
+        var buffers = new ClassifyBuffers(Engine);
+        Engine.RunAsync(buffers.Input, 1, Planner.NoCap, buffers.Result, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        Health.Succeed();
+    }
+
+    /// <summary>Uses it, unless it is being freed.</summary>
+    /// <returns>Whether it is used now; then <see cref="EndUse"/> has to follow.</returns>
+    public bool TryUse()
+    {
+        int uses = Volatile.Read(ref _uses);
+        while (uses > 0)
+        {
+            int seen = Interlocked.CompareExchange(ref _uses, uses + 1, uses);
+            if (seen == uses)
+            {
+                return true;
+            }
+
+            uses = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>A use has ended.</summary>
+    public void EndUse()
+    {
+        if (Interlocked.Decrement(ref _uses) == 0)
+        {
+            _unused.SetResult();
+        }
+    }
+
+    /// <summary>Frees it once the requests that use it have ended; no other begins. Call it once, after no catalog shows it any more.</summary>
+    public async Task RetireAsync()
+    {
+        EndUse();
+        await _unused.Task.ConfigureAwait(false);
+        Dispose();
+    }
+
+    /// <summary>Frees it. Call it once nothing waits.</summary>
+    public void Dispose()
+    {
+        _threads.Dispose();
+
+        // What the libraries of a device that has failed do when they are told to free something is nobody's promise; they are left alone.
+        if (!Health.HasFailed)
+        {
+            Engine.Dispose();
+        }
+    }
 
     // How fast this machine is, so that the first burst already meets a queue of the right length. The first run is slow: it compiles.
     private void Learn(ClassifyBuffers buffers)

@@ -1,0 +1,72 @@
+using System.Globalization;
+using Grpc.Core;
+
+namespace LCNet.Server;
+
+/// <summary>The models that are served at one moment. Immutable and thread-safe; it owns none of them.</summary>
+internal sealed class ModelCatalog
+{
+    private readonly Dictionary<string, SortedList<int, ServedModel>> _models = new(StringComparer.Ordinal);
+
+    /// <summary>Makes a catalog.</summary>
+    /// <param name="models">Each version at most once.</param>
+    public ModelCatalog(IEnumerable<ServedModel> models)
+    {
+        foreach (ServedModel model in models)
+        {
+            if (!_models.TryGetValue(model.Description.Name, out SortedList<int, ServedModel>? versions))
+            {
+                versions = [];
+                _models.Add(model.Description.Name, versions);
+            }
+
+            versions.Add(model.Engine.Bundle.Manifest.Version, model);
+        }
+
+        All = [.. _models.OrderBy(model => model.Key, StringComparer.Ordinal).SelectMany(model => model.Value.Values)];
+    }
+
+    /// <summary>Every model and version, by name and then by version.</summary>
+    public IReadOnlyList<ServedModel> All { get; }
+
+    /// <summary>Finds the model that a request names.</summary>
+    /// <param name="model">Its name; empty where there is only one model.</param>
+    /// <param name="version">Its version; empty for the highest.</param>
+    /// <param name="modelField">What the request calls the name.</param>
+    /// <param name="versionField">What the request calls the version.</param>
+    /// <exception cref="RpcException">
+    /// NOT_FOUND: there is no such model or version. INVALID_ARGUMENT: no name is given where there are several models. UNAVAILABLE: there is none at all.
+    /// </exception>
+    public ServedModel Find(string model, string version, string modelField = "model", string versionField = "version")
+    {
+        if (_models.Count == 0)
+        {
+            throw new RpcException(Refusals.NoModel);
+        }
+
+        if (model.Length == 0 && _models.Count > 1)
+        {
+            throw Refusals.InvalidArgument($"{modelField}: is empty, but {_models.Count} models are served; ListModels names them");
+        }
+
+        SortedList<int, ServedModel>? versions = model.Length == 0 ? _models.Values.First() : _models.GetValueOrDefault(model);
+        if (versions is null)
+        {
+            throw Refusals.NotFound($"{modelField}: there is no model {Refusals.Quote(model)}; ListModels names those that are served");
+        }
+
+        if (version.Length == 0)
+        {
+            return versions.Values[^1];
+        }
+
+        return int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && versions.TryGetValue(number, out ServedModel? found)
+            ? found
+            : throw Refusals.NotFound($"{versionField}: there is no version {Refusals.Quote(version)} of the model; ListModels names those that are served");
+    }
+
+    /// <summary>Names, versions and sizes, for the log.</summary>
+    public override string ToString() => All.Count == 0 ? "no model" : string.Join(", ", All.Select(model => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{model.Name} ({model.Description.DenseFlops / 1e6:0.##} MFLOPs dense)")));
+}

@@ -1,0 +1,42 @@
+namespace LCNet.Server;
+
+/// <summary>Looks at the models' folder again and again.</summary>
+internal sealed class ModelPoller(ServerOptions options, Serving serving, ModelManager models, TimeProvider time, ILogger<ModelPoller> logger) : BackgroundService
+{
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(options.ModelPollInterval, time);
+        string? problem = null;
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+            {
+                string? before = problem;
+                problem = serving.Shown is null ? null : Poll();
+                if (problem is not null && problem != before)
+                {
+                    Log.ModelsUnreadable(logger, problem);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // A host that is disposed without being stopped would report it as a failure.
+        }
+    }
+
+    // A folder that cannot be read for a while, on a network for example, is no reason to unload anything.
+    private string? Poll()
+    {
+        try
+        {
+            models.Poll();
+            return null;
+        }
+        catch (Exception exception)
+        {
+            return exception.Message.ReplaceLineEndings(" ");
+        }
+    }
+}

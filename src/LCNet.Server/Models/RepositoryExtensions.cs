@@ -1,0 +1,72 @@
+using System.Text.Json.Serialization.Metadata;
+
+namespace LCNet.Server;
+
+/// <summary>Loading and unloading by call, with the paths and bodies of the model repository extension that KServe and Triton share.</summary>
+internal static class RepositoryExtensions
+{
+    /// <summary>What all paths begin with.</summary>
+    public const string BasePath = "/v2/repository";
+
+    private const string ModelPath = BasePath + "/models/{model}";
+
+    /// <summary>Maps the calls, where the options ask for them. They answer on the HTTP port alone, and to no page of another server.</summary>
+    public static void MapModelRepository(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<ServerOptions>().ModelControl != ModelControl.Explicit)
+        {
+            return;
+        }
+
+        ModelManager models = app.Services.GetRequiredService<ModelManager>();
+        ServerEndpoints endpoints = app.Services.GetRequiredService<ServerEndpoints>();
+        void Map(string path, Func<string, (int Status, IResult? Body)> answer) => app.MapPost(path, async context =>
+        {
+            if (context.Connection.LocalPort != endpoints.Http.Port || !LiveRequest.IsOwn(context.Request))
+            {
+                context.Response.StatusCode = context.Connection.LocalPort == endpoints.Http.Port ? StatusCodes.Status403Forbidden : StatusCodes.Status404NotFound;
+                return;
+            }
+
+            // Loading takes seconds.
+            string model = context.Request.RouteValues["model"] as string ?? string.Empty;
+            (int status, IResult? body) = await Task.Run(() => Answer(model, answer)).ConfigureAwait(false);
+            context.Response.StatusCode = status;
+            if (body is not null)
+            {
+                await body.ExecuteAsync(context).ConfigureAwait(false);
+            }
+        });
+
+        Map(BasePath + "/index", _ => (StatusCodes.Status200OK, Json(Index(models), RepositoryJson.Default.RepositoryModelArray)));
+        Map(ModelPath + "/load", model => models.Load(model) switch
+        {
+            null => NotFound($"there is no model {Refusals.Quote(model)} in the folder"),
+            [] => (StatusCodes.Status200OK, null),
+            { } problems => Error(StatusCodes.Status400BadRequest, string.Join("; ", problems)),
+        });
+        Map(ModelPath + "/unload", model => models.Unload(model) ? (StatusCodes.Status200OK, null) : NotFound($"the model {Refusals.Quote(model)} is not served"));
+    }
+
+    private static RepositoryModel[] Index(ModelManager models) =>
+        [.. models.List().Select(model => new RepositoryModel(model.Model, model.Version, model.IsServed ? "READY" : "UNAVAILABLE", model.Problem))];
+
+    private static (int Status, IResult? Body) Answer(string model, Func<string, (int Status, IResult? Body)> answer)
+    {
+        try
+        {
+            return answer(model);
+        }
+        catch (Exception exception)
+        {
+            return Error(StatusCodes.Status500InternalServerError, exception.Message);
+        }
+    }
+
+    private static (int Status, IResult? Body) NotFound(string message) => Error(StatusCodes.Status404NotFound, message);
+
+    private static (int Status, IResult? Body) Error(int status, string message) =>
+        (status, Json(new RepositoryError(message.ReplaceLineEndings(" ")), RepositoryJson.Default.RepositoryError));
+
+    private static IResult Json<T>(T value, JsonTypeInfo<T> type) => Results.Json(value, type);
+}
