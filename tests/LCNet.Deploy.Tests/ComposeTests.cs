@@ -49,6 +49,16 @@ public sealed class ComposeTests
 
     [Theory]
     [MemberData(nameof(Servers))]
+    public void Server_GracePeriod_CoversTheDraining(string service)
+    {
+        string period = Compose.TextAt("services", service, "stop_grace_period");
+
+        Assert.EndsWith("s", period, StringComparison.Ordinal);
+        Assert.True(TimeSpan.FromSeconds(int.Parse(period[..^1], CultureInfo.InvariantCulture)) > ServerFace.Defaults.DrainDelay + ServerFace.Defaults.DrainTimeout);
+    }
+
+    [Theory]
+    [MemberData(nameof(Servers))]
     public void Server_Image_IsATargetOfTheDockerfile(string service)
     {
         Assert.Contains(Compose.TextAt("services", service, "build", "target"), Dockerfile.Read().Stages.Select(stage => stage.Name));

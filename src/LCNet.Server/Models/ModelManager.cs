@@ -181,10 +181,28 @@ internal sealed class ModelManager(
         }
         catch (Exception exception) when (!isStart || (options.ModelControl != ModelControl.None && exception is not DeviceException))
         {
+            if (!isStart && !Rests(folder))
+            {
+                // It is being written or deleted: the next look finds it as it is then.
+                return;
+            }
+
             entry.Refused = folder.Stamp;
             entry.Problem = exception is BundleException ? exception.Message : $"{folder.Path}: {exception.Message.ReplaceLineEndings(" ")}";
             metrics.Changed(ModelChange.Refused);
             Log.ModelRefused(logger, entry.Problem, exception is BundleException ? null : exception);
+        }
+    }
+
+    private bool Rests(ModelFolder folder)
+    {
+        try
+        {
+            return _repository.List().Contains(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or BundleException)
+        {
+            return false;
         }
     }
 
@@ -204,11 +222,11 @@ internal sealed class ModelManager(
         Retire(before);
     }
 
-    // What goes away with the arrival of another version stays until that one is served.
+    // The last version of a model stays while another one is there that is not served yet, or cannot be.
     private void Forget(IReadOnlyList<ModelFolder> there, Func<string, bool> isAsked)
     {
         HashSet<string> paths = [.. there.Select(folder => folder.Path)];
-        HashSet<string> awaited = [.. there.Where(folder => EntryOf(folder).Served != folder.Stamp).Select(folder => folder.Model)];
+        HashSet<string> awaited = [.. there.GroupBy(folder => folder.Model).Where(model => model.All(folder => EntryOf(folder).Model is null)).Select(model => model.Key)];
         string[] gone = [.. _entries.Keys.Where(path => isAsked(path) && !paths.Contains(path) && !awaited.Contains(NameOf(path)))];
         Unload([.. gone.Where(path => _entries[path].Model is not null)]);
         foreach (string path in gone)

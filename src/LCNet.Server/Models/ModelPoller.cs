@@ -6,12 +6,13 @@ internal sealed class ModelPoller(ServerOptions options, Serving serving, ModelM
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(options.ModelPollInterval, time);
         string? problem = null;
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+            while (true)
             {
+                // From the end of a look: loading may take longer.
+                await Task.Delay(options.ModelPollInterval, time, stoppingToken).ConfigureAwait(false);
                 string? before = problem;
                 problem = serving.Shown is null ? null : Poll();
                 if (problem is not null && problem != before)

@@ -18,6 +18,7 @@ public sealed partial class ChartFileTests
     [
         nameof(ServerOptions.Models), nameof(ServerOptions.Device), nameof(ServerOptions.BindAddress), nameof(ServerOptions.GrpcPort), nameof(ServerOptions.HttpPort),
         nameof(ServerOptions.HttpBindAddress), nameof(ServerOptions.TlsCertificate), nameof(ServerOptions.TlsKey), nameof(ServerOptions.TlsClientCa), nameof(ServerOptions.ApiKeys),
+        nameof(ServerOptions.DrainDelay), nameof(ServerOptions.DrainTimeout),
     ];
 
     private static JsonObject SettingsSchema => Chart.Schema.At("properties", "settings", "properties").AsObject();
@@ -87,6 +88,7 @@ public sealed partial class ChartFileTests
     public void SettingsSchema_Choices_AreTheServersOwn()
     {
         Assert.Equal(Enum.GetNames<ExecutorKind>(), Choices(nameof(ServerOptions.Executor)));
+        Assert.Equal(Enum.GetNames<ModelControl>(), Choices(nameof(ServerOptions.ModelControl)));
         Assert.Equal(Enum.GetNames<LogFormat>(), Choices(nameof(ServerOptions.LogFormat)));
         Assert.Equal(Enum.GetNames<LogLevel>(), Choices(nameof(ServerOptions.LogLevel)));
     }

@@ -205,15 +205,24 @@ public sealed class ChartRenderTests
         Assert.Null(manifests.Container.At("resources", "limits")["nvidia.com/gpu"]);
     }
 
-    [Fact]
-    public async Task Termination_GracePeriod_CoversSleepAndDrain()
+    [Theory]
+    [InlineData("termination.refuseSeconds=0", 0, 30)]
+    [InlineData("termination.refuseSeconds=75", 75, 30)]
+    [InlineData("termination.drainSeconds=3600", 0, 3600)]
+    public async Task Termination_GracePeriod_CoversSleepAndDrain(string setting, int delay, int timeout)
     {
-        Chart.Manifests manifests = await Chart.RenderAsync();
+        Chart.Manifests manifests = await Chart.RenderAsync(setting);
         int sleep = manifests.Container.NumberAt("lifecycle", "preStop", "sleep", "seconds");
+        Dictionary<string, string> environment = Containers.Environment(manifests.Container);
 
-        // The host gives calls in flight 30 s.
-        Assert.True(manifests.Pod.NumberAt("spec", "terminationGracePeriodSeconds") > sleep + 30);
+        Assert.Equal(
+            (TimeSpan.FromSeconds(delay), TimeSpan.FromSeconds(timeout)),
+            (Duration(environment["LCNet__DrainDelay"]), Duration(environment["LCNet__DrainTimeout"])));
+        Assert.True(manifests.Pod.NumberAt("spec", "terminationGracePeriodSeconds") > sleep + delay + timeout);
+        ServerFace.AssertTaken(environment.Where(variable => variable.Key.StartsWith("LCNet__Drain", StringComparison.Ordinal)));
     }
+
+    private static TimeSpan Duration(string text) => TimeSpan.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
 
     private static void AssertSelects(JsonNode selector, JsonObject labels)
     {

@@ -10,41 +10,45 @@ public sealed class ModelRepositoryTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
+    private ModelRepository Repository => new(_folder.Path);
+
     [Fact]
-    public void Find_NamesAndVersions_GivesTheRightModel()
+    public void List_NamesAndVersions_GivesFoldersOfVersions()
     {
-        foreach ((string model, int version) in new[] { ("beta", 2), ("beta", 10), ("beta", 9), ("alpha", 1) })
+        foreach (string folder in new[] { "beta/2", "beta/10", "alpha/1", "beta/next", "beta/-1", "beta/1.5", ".snapshot/1", "alpha/1/2" })
         {
-            Export(model, version);
+            Directory.CreateDirectory(_folder.At(folder));
         }
 
-        using ModelRepository repository = Load();
-        Assert.Equal(["alpha/1", "beta/2", "beta/9", "beta/10"], repository.All.Select(Name));
-        Assert.Equal("beta/10", Name(repository.Find("beta", "")));
-        Assert.Equal("beta/9", Name(repository.Find("beta", "9")));
-        Assert.Equal("alpha/1", Name(repository.Find("alpha", "")));
-        Assert.Null(repository.Find("", ""));
-        Assert.Null(repository.Find("", "1"));
-        Assert.Null(repository.Find("gamma", ""));
-        Assert.Null(repository.Find("Beta", ""));
-        foreach (string version in new[] { "3", "-2", "2.0", " 2", "latest", "99999999999" })
-        {
-            Assert.Null(repository.Find("beta", version));
-        }
+        IReadOnlyList<ModelFolder> there = Repository.List();
+        Assert.Equal(["alpha", "beta", "beta"], there.Select(version => version.Model));
+        Assert.Equal([_folder.At("alpha/1"), _folder.At("beta/10"), _folder.At("beta/2")], there.Select(version => version.Path));
     }
 
     [Fact]
-    public async Task Find_NoNameAndOneModel_GivesThatOneReadyToRun()
+    public void List_FileChanges_ChangesTheStampAndNothingElseDoes()
     {
-        Export("only", 1);
-        Export("only", 3);
-        using ModelRepository repository = Load();
-        Assert.Equal("only/1", Name(repository.Find("", "1")));
-        InferenceEngine engine = repository.Find("", "")!;
-        Assert.Equal("only/3", Name(engine));
-        InferenceResult result = engine.CreateResult();
-        await engine.RunAsync(TestBundles.Images(engine.Bundle, 1, 1)[0], 1, Planner.NoCap, result, TestContext.Current.CancellationToken);
-        Assert.True(result.ExecutedFlops >= engine.Bundle.Flops.Minimum);
+        string file = _folder.At("model", "1", "stem.onnx");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        var stamps = new List<string> { Stamp() };
+        File.WriteAllText(file, "one");
+        stamps.Add(Stamp());
+        File.WriteAllText(file, "other");
+        stamps.Add(Stamp());
+        File.SetLastWriteTimeUtc(file, new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        stamps.Add(Stamp());
+        File.Move(file, file + "x");
+        stamps.Add(Stamp());
+
+        // As volumes of Kubernetes do it: the link stays, what it points to changes.
+        File.WriteAllText(_folder.At("data"), "first");
+        File.CreateSymbolicLink(file, _folder.At("data"));
+        stamps.Add(Stamp());
+        File.WriteAllText(_folder.At("data"), "second");
+        stamps.Add(Stamp());
+
+        Assert.Equal(stamps.Count, stamps.Distinct().Count());
+        Assert.Equal(stamps[^1], Stamp());
     }
 
     [Theory]
@@ -52,38 +56,38 @@ public sealed class ModelRepositoryTests : IDisposable
     [InlineData("model/1", "model/01")]
     [InlineData("model/1", "other/1")]
     [InlineData("model/1", "amodel/1")]
-    public void Load_FolderThatContradictsItsManifest_IsRefused(string from, string to)
+    public void Open_FolderThatContradictsItsManifest_IsRefused(string from, string to)
     {
         Export("model", 1);
         Directory.CreateDirectory(Path.GetDirectoryName(_folder.At(to))!);
         Directory.Move(_folder.At(from), _folder.At(to));
-        BundleException exception = Assert.Throws<BundleException>(Load);
+        BundleException exception = Assert.Throws<BundleException>(() => ModelRepository.Open(_folder.At(to)));
         Assert.Contains("bundle.json says model/1", Assert.Single(exception.Problems), StringComparison.Ordinal);
         Assert.Equal(_folder.At(to), exception.Folder);
     }
 
     [Fact]
-    public void Load_EmptyFolder_SaysSo()
+    public void Open_FolderThatAgrees_GivesTheBundle()
     {
-        Directory.CreateDirectory(_folder.At("model"));
-        Assert.Contains("there is no bundle in it", Assert.Throws<BundleException>(Load).Message, StringComparison.Ordinal);
+        Export("model", 12);
+        BundleManifest manifest = ModelRepository.Open(_folder.At("model/12")).Manifest;
+        Assert.Equal(("model", 12), (manifest.Model, manifest.Version));
     }
 
     [Fact]
-    public void Load_MissingFolder_SaysSo()
+    public void List_MissingFolder_SaysSo()
     {
         string missing = _folder.At("missing");
-        BundleException exception = Assert.Throws<BundleException>(() => ModelRepository.Load(missing, Options));
+        BundleException exception = Assert.Throws<BundleException>(() => new ModelRepository(missing).List());
         Assert.Contains("there is no such folder", exception.Message, StringComparison.Ordinal);
         Assert.Contains(missing, exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Load_FolderWithoutManifest_IsRefusedNamingIt()
+    public void Open_FolderWithoutManifest_IsRefusedNamingIt()
     {
-        Export("good", 1);
         Directory.CreateDirectory(_folder.At("bad", "1"));
-        BundleException exception = Assert.Throws<BundleException>(Load);
+        BundleException exception = Assert.Throws<BundleException>(() => ModelRepository.Open(_folder.At("bad", "1")));
         Assert.Equal(_folder.At("bad", "1"), exception.Folder);
         Assert.StartsWith("bundle.json", Assert.Single(exception.Problems), StringComparison.Ordinal);
     }
@@ -91,9 +95,8 @@ public sealed class ModelRepositoryTests : IDisposable
     [Theory]
     [InlineData(true, "block_01.onnx does not match its SHA-256")]
     [InlineData(false, "block_01.onnx is refused by ONNX Runtime")]
-    public void Load_OneBadFileAmongGoodBundles_IsRefusedNamingIt(bool damaged, string problem)
+    public void Load_BadFile_IsRefusedNamingIt(bool damaged, string problem)
     {
-        Export("good", 1);
         Bundle bundle = Export("bad", 2);
         File.WriteAllText(bundle.PathOf("block_01.onnx"), "noise");
         if (!damaged)
@@ -101,7 +104,7 @@ public sealed class ModelRepositoryTests : IDisposable
             Bundle.Write(bundle.Folder, bundle.Manifest);
         }
 
-        BundleException exception = Assert.Throws<BundleException>(Load);
+        BundleException exception = Assert.Throws<BundleException>(() => InferenceEngine.Load(ModelRepository.Open(bundle.Folder), Options));
         Assert.Equal(bundle.Folder, exception.Folder);
         Assert.StartsWith(problem, Assert.Single(exception.Problems), StringComparison.Ordinal);
         Assert.DoesNotContain('\n', exception.Message);
@@ -109,9 +112,7 @@ public sealed class ModelRepositoryTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static string Name(InferenceEngine? engine) => $"{engine?.Bundle.Manifest.Model}/{engine?.Bundle.Manifest.Version}";
-
-    private ModelRepository Load() => ModelRepository.Load(_folder.Path, Options);
+    private string Stamp() => Assert.Single(Repository.List()).Stamp;
 
     private Bundle Export(string model, int version) =>
         RandomNetwork.Export(RandomNetwork.Shared(BlockKind.Basic, GateSpan.Model), _folder.Path, model, version);

@@ -74,6 +74,13 @@ internal sealed partial class RunningServer : IDisposable
         return replies;
     }
 
+    /// <summary>Sends SIGTERM.</summary>
+    public void Terminate() => _program.Terminate();
+
+    /// <summary>Waits for it to end by itself.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> WaitAsync() => await _program.WaitForExitAsync();
+
     public void Dispose()
     {
         Http.Dispose();

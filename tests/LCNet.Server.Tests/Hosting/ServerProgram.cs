@@ -49,6 +49,13 @@ internal sealed class ServerProgram : IDisposable
         return (_process.ExitCode, Lines(output), Lines(await _errors));
     }
 
+    /// <summary>Waits for the program to end by itself, while somebody else reads its output.</summary>
+    public async Task<int> WaitForExitAsync()
+    {
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return _process.ExitCode;
+    }
+
     /// <summary>Sends SIGTERM.</summary>
     public void Terminate()
     {

@@ -40,6 +40,29 @@ internal static class TestBundle
         }
     }
 
+    /// <summary>Copies a bundle to another version, which appears as a whole: under another name first.</summary>
+    public static Bundle Copy(Bundle bundle, string folder, int version)
+    {
+        BundleManifest manifest = bundle.Manifest with { Version = version };
+        string target = Path.Combine(folder, manifest.Model, $"{version}");
+        DirectoryInfo incoming = Directory.CreateDirectory(Path.Combine(folder, manifest.Model, $"incoming-{version}", manifest.Model, $"{version}"));
+        CopyFiles(bundle, incoming.FullName, _ => true);
+        Bundle.Write(incoming.FullName, manifest);
+        Directory.Move(incoming.FullName, target);
+        Directory.Delete(Path.Combine(folder, manifest.Model, $"incoming-{version}"), recursive: true);
+        return Bundle.Open(target);
+    }
+
+    /// <summary>Copies some of a bundle's files.</summary>
+    public static void CopyFiles(Bundle bundle, string folder, Func<string, bool> isMeant)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (string file in Directory.GetFiles(bundle.Folder).Where(file => isMeant(Path.GetFileName(file))))
+        {
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
+        }
+    }
+
     private static LcNet Network(int seed, BlockKind kind, int side)
     {
         set_num_threads(1);

@@ -55,3 +55,9 @@ grpc:
 {{- . }}
 {{- end }}
 {{- end }}
+
+{{/* Seconds, as hours, minutes and seconds. */}}
+{{- define "lcnet.duration" -}}
+{{- $seconds := int64 . -}}
+{{- printf "%02d:%02d:%02d" (div $seconds 3600) (mod (div $seconds 60) 60) (mod $seconds 60) }}
+{{- end }}

@@ -1,0 +1,162 @@
+using System.Net;
+using Grpc.Core;
+using Inference;
+using LCNet.Bundles;
+using LCNet.V1;
+
+namespace LCNet.Server.Tests;
+
+/// <summary>A server that looks at its models' folder again and again.</summary>
+public sealed class ModelPollTests(ServerFixture fixture) : IDisposable
+{
+    private static readonly string[] Settings = ["ModelControl=Poll", "ModelPollInterval=00:00:00.1"];
+
+    private readonly TemporaryFolder _folder = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private string Models => Path.Combine(_folder.FullName, "models");
+
+    [Fact]
+    public async Task Poll_VersionsComeAndGo_EverythingFollows()
+    {
+        TestBundle.Copy(fixture.Bundle, Models, 1);
+        await using TestServer server = await TestServer.StartAsync(Models, Settings);
+        using var metrics = new MetricCapture(server);
+        Assert.Equal("alpha 1", await ListAsync(server));
+
+        // One version beside the other: requests that name none get the new one.
+        TestBundle.Copy(fixture.Bundle, Models, 2);
+        await WaitAsync(server, "alpha 1, alpha 2");
+        Assert.Equal("2", (await server.ClassifyAsync(TestImages.Png(1))).Version);
+        ModelMetadataResponse metadata = await new InferClient(server.Channel).Calls.ModelMetadataAsync(
+            new ModelMetadataRequest { Name = ServerFixture.Model }, deadline: TestServer.Deadline, cancellationToken: Token);
+        Assert.Equal(["1", "2"], metadata.Versions);
+        metrics.Observe();
+        Assert.Equal(2, metrics.Sum("lcnet.models.loaded"));
+
+        // A model with more blocks and another name.
+        TestBundle.Write(Models, ServerFixture.OtherModel, 1, seed: 4, bottleneck: true);
+        await WaitAsync(server, "alpha 1, alpha 2, beta 1");
+        ClassifyRequest request = TestImages.Png(1);
+        request.Model = ServerFixture.OtherModel;
+        Assert.Equal(StatusCode.OK, (await server.StatusOfAsync(request)).StatusCode);
+
+        Directory.Delete(Path.Combine(Models, ServerFixture.Model, "2"), recursive: true);
+        await WaitAsync(server, "alpha 1, beta 1");
+        Directory.Delete(Path.Combine(Models, ServerFixture.OtherModel), recursive: true);
+        await WaitAsync(server, "alpha 1");
+        Assert.Equal(StatusCode.NotFound, (await server.StatusOfAsync(request)).StatusCode);
+        Assert.Equal("1", (await server.ClassifyAsync(TestImages.Png(1))).Version);
+        Assert.Equal((2, 2, 0), (metrics.Sum("lcnet.models.changes{change=loaded}"), metrics.Sum("lcnet.models.changes{change=unloaded}"), metrics.Sum("lcnet.models.changes{change=refused}")));
+    }
+
+    [Fact]
+    public async Task Poll_NothingLeft_IsNotReadyUntilThereIs()
+    {
+        TestBundle.Copy(fixture.Bundle, Models, 1);
+        await using TestServer server = await TestServer.StartAsync(Models, Settings);
+        Directory.Delete(Path.Combine(Models, ServerFixture.Model), recursive: true);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await Eventually.GetAsync(() => ReadyAsync(server), status => status != HttpStatusCode.OK));
+        Status refusal = await server.StatusOfAsync(TestImages.Png(1));
+        Assert.Equal((StatusCode.Unavailable, "no model is loaded"), (refusal.StatusCode, refusal.Detail));
+
+        TestBundle.Copy(fixture.Bundle, Models, 5);
+        Assert.Equal(HttpStatusCode.OK, await Eventually.GetAsync(() => ReadyAsync(server), status => status == HttpStatusCode.OK));
+        Assert.Equal("5", (await server.ClassifyAsync(TestImages.Png(1))).Version);
+    }
+
+    [Fact]
+    public async Task Poll_HalfCopiedBundle_IsRefusedAndLoadedOnceItIsWhole()
+    {
+        TestBundle.Copy(fixture.Bundle, Models, 1);
+        await using TestServer server = await TestServer.StartAsync(Models, Settings);
+        using var metrics = new MetricCapture(server);
+        Bundle whole = TestBundle.Copy(fixture.Bundle, Path.Combine(_folder.FullName, "whole"), 2);
+        string target = Path.Combine(Models, ServerFixture.Model, "2");
+        TestBundle.CopyFiles(whole, target, file => file != "head.onnx");
+        await Eventually.GetAsync(() => Task.FromResult(server.Errors.Count), errors => errors > 0);
+        Assert.Equal("alpha 1", await ListAsync(server));
+        Assert.StartsWith("ModelRefused: ", Assert.Single(server.Errors), StringComparison.Ordinal);
+        Assert.Contains(target, server.Errors.First(), StringComparison.Ordinal);
+        Assert.Contains("head.onnx is missing", server.Errors.First(), StringComparison.Ordinal);
+        Assert.Equal(1, metrics.Sum("lcnet.models.changes{change=refused}"));
+        server.Errors.Clear();
+
+        TestBundle.CopyFiles(whole, target, file => file == "head.onnx");
+        await WaitAsync(server, "alpha 1, alpha 2");
+        Assert.Equal("2", (await server.ClassifyAsync(TestImages.Png(1))).Version);
+    }
+
+    [Fact]
+    public async Task Poll_ServedBundleIsReplaced_BadOneChangesNothingAndGoodOneTakesItsPlace()
+    {
+        Answers before = await Answers.OfAsync(fixture.Bundle, 1);
+        Bundle other = TestBundle.Write(Path.Combine(_folder.FullName, "other"), ServerFixture.Model, 1, seed: 5);
+        Answers after = await Answers.OfAsync(other, 1);
+        Bundle served = TestBundle.Copy(fixture.Bundle, Models, 1);
+        await using TestServer server = await TestServer.StartAsync(Models, Settings);
+        using var caller = new ImageCaller(server.GrpcAddress, fixture.Bundle.Manifest.Input);
+
+        File.WriteAllText(served.PathOf("stem.onnx"), "noise");
+        await Eventually.GetAsync(() => Task.FromResult(server.Errors.Count), errors => errors > 0);
+        Assert.Contains("stem.onnx does not match its SHA-256", Assert.Single(server.Errors), StringComparison.Ordinal);
+        server.Errors.Clear();
+        Assert.True(Answers.AreSame(before[0], (await caller.ClassifyAsync(0)).Probabilities));
+        Assert.Equal(HttpStatusCode.OK, await ReadyAsync(server));
+
+        TestBundle.CopyFiles(other, served.Folder, _ => true);
+        Assert.True(await Eventually.GetAsync(async () => Answers.AreSame(after[0], (await caller.ClassifyAsync(0)).Probabilities), same => same));
+        Assert.Equal("alpha 1", await ListAsync(server));
+
+        // In between, a look may have met half of the copy.
+        server.Errors.Clear();
+    }
+
+    [Fact]
+    public async Task Poll_FolderIsOutOfReach_KeepsServing()
+    {
+        TestBundle.Copy(fixture.Bundle, Models, 1);
+        await using TestServer server = await TestServer.StartAsync(Models, Settings);
+        Directory.Move(Models, Models + "-away");
+        await Eventually.GetAsync(() => Task.FromResult(server.Errors.Count), errors => errors > 0);
+        Assert.Contains("there is no such folder", Assert.Single(server.Errors), StringComparison.Ordinal);
+        Assert.Equal("1", (await server.ClassifyAsync(TestImages.Png(1))).Version);
+        Directory.Move(Models + "-away", Models);
+        TestBundle.Copy(fixture.Bundle, Models, 2);
+        await WaitAsync(server, "alpha 1, alpha 2");
+        server.Errors.Clear();
+    }
+
+    [Fact]
+    public async Task Start_BadBundle_IsPassedOver()
+    {
+        Bundle bad = TestBundle.Copy(fixture.Bundle, Models, 1);
+        File.WriteAllText(bad.PathOf("stem.onnx"), "noise");
+        await using TestServer server = await TestServer.StartAsync(Models, Settings);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await ReadyAsync(server));
+        Assert.NotEmpty(server.Errors);
+        server.Errors.Clear();
+
+        TestBundle.Copy(fixture.Bundle, Models, 2);
+        await WaitAsync(server, "alpha 2");
+        Assert.Equal(HttpStatusCode.OK, await ReadyAsync(server));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    internal static async Task<string> ListAsync(TestServer server)
+    {
+        ListModelsResponse reply = await server.Client.ListModelsAsync(new ListModelsRequest(), deadline: TestServer.Deadline, cancellationToken: Token);
+        return string.Join(", ", reply.Models.Select(model => $"{model.Name} {model.Version}"));
+    }
+
+    internal static async Task<HttpStatusCode> ReadyAsync(TestServer server)
+    {
+        using HttpResponseMessage reply = await server.Http.GetAsync(new Uri("/readyz", UriKind.Relative), Token);
+        return reply.StatusCode;
+    }
+
+    private static async Task WaitAsync(TestServer server, string models) =>
+        Assert.Equal(models, await Eventually.GetAsync(() => ListAsync(server), list => list == models));
+}
