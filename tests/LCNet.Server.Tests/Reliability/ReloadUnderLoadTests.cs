@@ -29,9 +29,9 @@ public sealed class ReloadUnderLoadTests(ServerFixture fixture)
         {
             await traffic.MoreAsync(Between);
 
-            // What goes at the same moment stays until the new one is served.
-            Directory.Move(Path.Combine(models, ServerFixture.Model, $"{version - 1}"), Path.Combine(folder.FullName, $"old-{version - 1}"));
+            // What goes while the new one is not served yet stays until it is.
             TestBundle.Copy(bundles[version % 2], models, version);
+            Directory.Move(Path.Combine(models, ServerFixture.Model, $"{version - 1}"), Path.Combine(folder.FullName, $"old-{version - 1}"));
             string name = $"{version}";
             await Eventually.GetAsync(() => Task.FromResult(traffic.Versions.ContainsKey(name)), served => served || !traffic.Failures.IsEmpty);
         }
