@@ -19,12 +19,11 @@ internal static class RepositoryExtensions
         }
 
         ModelManager models = app.Services.GetRequiredService<ModelManager>();
-        ServerEndpoints endpoints = app.Services.GetRequiredService<ServerEndpoints>();
         void Map(string path, Func<string, (int Status, IResult? Body)> answer) => app.MapPost(path, async context =>
         {
-            if (context.Connection.LocalPort != endpoints.Http.Port || !LiveRequest.IsOwn(context.Request))
+            if (!LiveRequest.IsOwn(context.Request))
             {
-                context.Response.StatusCode = context.Connection.LocalPort == endpoints.Http.Port ? StatusCodes.Status403Forbidden : StatusCodes.Status404NotFound;
+                context.Response.StatusCode = StatusCodes.Status403Forbidden;
                 return;
             }
 
@@ -36,7 +35,7 @@ internal static class RepositoryExtensions
             {
                 await body.ExecuteAsync(context).ConfigureAwait(false);
             }
-        });
+        }).WithMetadata(EndpointAccess.Management);
 
         Map(BasePath + "/index", _ => (StatusCodes.Status200OK, Json(Index(models), RepositoryJson.Default.RepositoryModelArray)));
         Map(ModelPath + "/load", model => models.Load(model) switch

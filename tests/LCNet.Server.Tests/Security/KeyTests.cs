@@ -145,6 +145,21 @@ public sealed class KeyTests(ServerFixture fixture) : IAsyncLifetime
         Assert.Contains(_log.Of("AccessRefused"), line => line.Contains("key team-a", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("/v2/repository/index")]
+    [InlineData("/v2/repository/models/alpha/load")]
+    [InlineData("/v2/repository/models/alpha/unload")]
+    public async Task Repository_WithoutAnOperatorsKey_IsRefused(string path)
+    {
+        await using TestServer server = await TestServer.StartAsync(fixture.OneModel, $"ApiKeys={_files.Keys}", "ModelControl=Explicit");
+        using var somebody = new Somebody(server);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await somebody.PostAsync(path));
+        Assert.Equal(HttpStatusCode.Unauthorized, await somebody.PostAsync(path, "Bearer wrong"));
+        Assert.Equal(HttpStatusCode.Forbidden, await somebody.PostAsync(path, $"Bearer {_key}"));
+        Assert.Equal(HttpStatusCode.OK, await somebody.PostAsync(path, $"Bearer {_operator}"));
+    }
+
     [Fact]
     public async Task LiveClassify_NoKey_IsRefusedAndABrowserAsksForIt()
     {

@@ -59,9 +59,19 @@ internal sealed class Somebody : IDisposable
         }
     }
 
-    public async Task<HttpStatusCode> GetAsync(string path, string? authorization = null)
+    public Task<HttpStatusCode> GetAsync(string path, string? authorization = null) => AskAsync(HttpMethod.Get, path, authorization);
+
+    public Task<HttpStatusCode> PostAsync(string path, string? authorization = null) => AskAsync(HttpMethod.Post, path, authorization);
+
+    public void Dispose()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
+        Http.Dispose();
+        _channel.Dispose();
+    }
+
+    private async Task<HttpStatusCode> AskAsync(HttpMethod method, string path, string? authorization)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(path, UriKind.Relative));
         if (authorization is not null)
         {
             request.Headers.TryAddWithoutValidation("Authorization", authorization);
@@ -69,12 +79,6 @@ internal sealed class Somebody : IDisposable
 
         using HttpResponseMessage response = await Http.SendAsync(request, TestContext.Current.CancellationToken);
         return response.StatusCode;
-    }
-
-    public void Dispose()
-    {
-        Http.Dispose();
-        _channel.Dispose();
     }
 
     private SocketsHttpHandler Handler(TestAuthority? authority, X509Certificate2? certificate)
