@@ -22,7 +22,12 @@ internal static class TelemetryExtensions
     {
         services.AddMetrics();
         services.AddSingleton(options);
-        services.AddSingleton<ServerMetrics>();
+        services.AddSingleton(provider =>
+        {
+            // Counters that begin at 0 do so where those who export them are there.
+            provider.GetService<MeterProvider>();
+            return ActivatorUtilities.CreateInstance<ServerMetrics>(provider);
+        });
         if (!options.IsEnabled)
         {
             return services;
