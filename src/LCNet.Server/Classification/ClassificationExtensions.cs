@@ -29,6 +29,7 @@ internal static class ClassificationExtensions
     public static void MapClassification(this WebApplication app)
     {
         app.UseAdmissionDoor();
+        app.UseReceiveBudget();
         app.UseCallFailures();
         app.MapGrpcService<ClassifierService>();
         app.MapGrpcService<OpenInferenceService>();

@@ -166,6 +166,12 @@ public sealed record ServerOptions
     public int? MaxRequestBytes { get; init; }
 
     /// <summary>
+    /// Bytes of calls that have not arrived whole, 2^20 to 2^40 (default 256 MiB), of one client a quarter of that or one request; a call beyond that is refused with
+    /// <c>RESOURCE_EXHAUSTED</c>.
+    /// </summary>
+    public long MaxReceiveBytes { get; init; } = 256L * 1024 * 1024;
+
+    /// <summary>
     /// Images of one call of the Open Inference Protocol, 1 to 4096 (default 64); more are refused with <c>INVALID_ARGUMENT</c>. All of them
     /// are part of one request and so of its limit, <see cref="MaxRequestBytes"/>.
     /// </summary>

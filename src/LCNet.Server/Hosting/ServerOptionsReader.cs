@@ -10,6 +10,7 @@ internal static class ServerOptionsReader
     private const int MaxWorkers = 1024;
     private const int MaxQueue = 1_000_000;
     private const long MaxQueueBytes = 1L << 40;
+    private const long LeastReceiveBytes = 1L << 20;
     private const int MaxBatch = 4096;
     private const int MaxBatchImages = 256;
     private const long MaxBatchFlops = 1L << 60;
@@ -77,6 +78,7 @@ internal static class ServerOptionsReader
             MaxRequestBytes = values.Has(nameof(ServerOptions.MaxRequestBytes))
                 ? values.Number(nameof(ServerOptions.MaxRequestBytes), MaxBytes, 1, int.MaxValue)
                 : null,
+            MaxReceiveBytes = values.Number(nameof(ServerOptions.MaxReceiveBytes), defaults.MaxReceiveBytes, LeastReceiveBytes, MaxQueueBytes),
             MaxBatch = values.Number(nameof(ServerOptions.MaxBatch), defaults.MaxBatch, 1, MaxBatch),
             MaxStreamInFlight = values.Number(nameof(ServerOptions.MaxStreamInFlight), defaults.MaxStreamInFlight, 1, MaxStreamInFlight),
             DrainDelay = values.Duration(nameof(ServerOptions.DrainDelay), defaults.DrainDelay, TimeSpan.Zero, MostDrainDelay),

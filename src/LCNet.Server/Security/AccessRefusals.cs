@@ -22,11 +22,6 @@ internal sealed class AccessRefusals(ServerMetrics metrics, TimeProvider time, I
         Write(remote ?? "unknown", text);
     }
 
-    /// <summary>Takes down that a key's own limit was reached; a model's metrics count that.</summary>
-    /// <param name="key">Whose.</param>
-    /// <param name="text">Which limit.</param>
-    public void AddLimit(ApiKey key, string text) => Write(key.Client, text);
-
     /// <summary>A stranger's text as one short line of printable characters.</summary>
     public static string Clean(string text)
     {

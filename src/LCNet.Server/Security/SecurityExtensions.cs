@@ -1,3 +1,6 @@
+using Grpc.AspNetCore.Server;
+using Microsoft.AspNetCore.Http.Features;
+
 namespace LCNet.Server;
 
 /// <summary>Adds TLS, API keys and who may ask for what.</summary>
@@ -8,6 +11,7 @@ internal static class SecurityExtensions
     {
         services.AddSingleton<AccessRefusals>();
         services.AddSingleton<AccessControl>();
+        services.AddSingleton<ReceiveBudget>();
         services.AddSingleton<IClientIdentity, CallerIdentity>();
         if (options.HasTls)
         {
@@ -53,6 +57,30 @@ internal static class SecurityExtensions
             }
 
             return next(context);
+        });
+    }
+
+    /// <summary>Bounds what calls hold that have not arrived whole. Goes after what measures calls and in front of what puts right their status.</summary>
+    public static void UseReceiveBudget(this WebApplication app)
+    {
+        ReceiveBudget budget = app.Services.GetRequiredService<ReceiveBudget>();
+        IClientIdentity identity = app.Services.GetRequiredService<IClientIdentity>();
+        ServerMetrics metrics = app.Services.GetRequiredService<ServerMetrics>();
+        app.Use(next => async context =>
+        {
+            if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>() is null)
+            {
+                await next(context).ConfigureAwait(false);
+                return;
+            }
+
+            using var body = new BudgetedReader(context, budget, identity.Of(context), refusal =>
+            {
+                CallFailures.Enter(context);
+                metrics.Of(null).Refuse(refusal.Reason);
+            });
+            context.Features.Set<IRequestBodyPipeFeature>(body);
+            await next(context).ConfigureAwait(false);
         });
     }
 

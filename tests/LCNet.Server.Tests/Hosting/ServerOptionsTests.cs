@@ -19,6 +19,7 @@ public sealed class ServerOptionsTests
     [InlineData("BatchMaxFlops=-1", "LCNet:BatchMaxFlops")]
     [InlineData("Executor=Gpu", "LCNet:Executor: 'Gpu' is none of Auto, Simd, OnnxRuntime, Batched")]
     [InlineData("MaxQueueBytes=-1", "LCNet:MaxQueueBytes")]
+    [InlineData("MaxReceiveBytes=5", "LCNet:MaxReceiveBytes: '5' is not a whole number from 1048576 to 1099511627776")]
     [InlineData("QueueObjective=5", "LCNet:QueueObjective: '5' is not a duration from 00:00:00.0010000 to 01:00:00")]
     [InlineData("QueueObjective=00:00:00", "LCNet:QueueObjective")]
     [InlineData("QueueObjective=soon", "LCNet:QueueObjective: 'soon'")]

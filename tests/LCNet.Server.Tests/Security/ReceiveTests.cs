@@ -1,0 +1,93 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Http.Headers;
+using Google.Protobuf;
+using LCNet.V1;
+
+namespace LCNet.Server.Tests;
+
+/// <summary>Requests that begin and do not end, against the real server.</summary>
+public sealed class ReceiveTests(ServerFixture fixture)
+{
+    private const int Size = 300_000;
+    private const int Sent = 200_000;
+    private const string Attacker = "127.0.0.1";
+    private const string Other = "127.0.0.2";
+
+    [Fact]
+    public async Task Classify_BesideRequestsThatNeverEnd_OnlyTheirSenderIsRefused()
+    {
+        // A quarter is less than one request, so a client has room for one of the largest.
+        await using TestServer server = await TestServer.StartAsync(fixture.OneModel, "MaxImageBytes=400000", "MaxReceiveBytes=1048576");
+        using var metrics = new MetricCapture(server);
+        using HttpClient attacker = Client(server, Attacker);
+        using var end = new CancellationTokenSource();
+        Task[] stalled = [.. Enumerable.Range(0, 2).Select(_ => SendAsync(attacker, Sent, end.Token))];
+
+        Assert.Equal("8", await UntilAsync(attacker, "8"));
+        using (var other = new LoopbackClient(server, Other))
+        {
+            ClassifyResponse reply = await other.Client.ClassifyAsync(TestImages.Png(1), deadline: TestServer.Deadline, cancellationToken: TestContext.Current.CancellationToken);
+            Assert.NotEmpty(reply.Predictions);
+        }
+
+        using (HttpClient other = Client(server, Other))
+        {
+            Assert.Equal("3", await SendAsync(other, int.MaxValue, default));
+        }
+
+        Assert.InRange(metrics.Sum("lcnet.refusals{model=unknown,reason=bytes}"), 1, double.MaxValue);
+
+        // What they held is free again once they are gone.
+        await end.CancelAsync();
+        foreach (Task request in stalled)
+        {
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => request);
+        }
+
+        Assert.Equal("3", await UntilAsync(attacker, "3"));
+    }
+
+    private static HttpClient Client(TestServer server, string address) => new(LoopbackClient.Handler(address)) { BaseAddress = server.GrpcAddress };
+
+    private static async Task<string?> UntilAsync(HttpClient client, string status) =>
+        await Eventually.GetAsync(() => SendAsync(client, int.MaxValue, default), answer => answer == status);
+
+    // No image, but a message of its length; so many bytes of it, and then nothing more.
+    private static async Task<string?> SendAsync(HttpClient client, int bytes, CancellationToken cancellation)
+    {
+        byte[] frame = RawRequest.Frame(new ClassifyRequest { EncodedImage = ByteString.CopyFrom(new byte[Size]) }.ToByteArray());
+        using var request = new HttpRequestMessage(HttpMethod.Post, RawRequest.Classify)
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new PartOf(frame, bytes),
+        };
+        request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
+        using HttpResponseMessage response = await client.SendAsync(request, cancellation);
+        await response.Content.ReadAsByteArrayAsync(cancellation);
+        return response.Headers.TryGetValues("grpc-status", out IEnumerable<string>? values) || response.TrailingHeaders.TryGetValues("grpc-status", out values) ? values.Single() : null;
+    }
+
+    private sealed class PartOf(byte[] body, int bytes) : HttpContent
+    {
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+        {
+            await stream.WriteAsync(body.AsMemory(0, Math.Min(bytes, body.Length)), cancellationToken);
+            await stream.FlushAsync(cancellationToken);
+            if (bytes < body.Length)
+            {
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+            }
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
+}
