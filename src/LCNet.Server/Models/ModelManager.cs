@@ -174,7 +174,10 @@ internal sealed class ModelManager(
             else
             {
                 take(source.Load(bundle));
-                metrics.Changed(ModelChange.Loaded);
+                if (!isStart)
+                {
+                    metrics.Changed(ModelChange.Loaded);
+                }
             }
 
             entry.Refused = null;

@@ -7,7 +7,7 @@ using SkiaSharp;
 
 namespace LCNet.Server.Tests;
 
-/// <summary>A client with a connection of its own that sends images in every way there is, and gives the probabilities that it is told.</summary>
+/// <summary>A client with a connection of its own that sends images in every way there is, and gives the probabilities that it is told. Calls have no deadline: the server would refuse by it.</summary>
 internal sealed class ImageCaller : IDisposable
 {
     private readonly GrpcChannel _channel;
@@ -27,7 +27,7 @@ internal sealed class ImageCaller : IDisposable
 
     /// <summary>Version and probabilities, of which each label has one.</summary>
     public async Task<(string Version, float[] Probabilities)> ClassifyAsync(int seed) =>
-        Read(await Client.ClassifyAsync(Request(seed), deadline: TestServer.Deadline, cancellationToken: TestContext.Current.CancellationToken));
+        Read(await Client.ClassifyAsync(Request(seed), cancellationToken: TestContext.Current.CancellationToken));
 
     /// <summary>Sends a batch of files or of tensors.</summary>
     public async Task<(string Version, float[][] Probabilities)> InferAsync(bool files, int[] seeds)
@@ -35,7 +35,7 @@ internal sealed class ImageCaller : IDisposable
         ModelInferRequest request = files
             ? InferClient.Images(raw: true, [.. seeds.Select(seed => TestImages.Encode(SKEncodedImageFormat.Png, seed))])
             : InferClient.Tensors(raw: true, seeds.Length, [.. seeds.SelectMany(seed => TestImages.Tensor(_input, seed).Values)]);
-        ModelInferResponse reply = await Inference.ModelInferAsync(request, deadline: TestServer.Deadline, cancellationToken: TestContext.Current.CancellationToken);
+        ModelInferResponse reply = await Inference.ModelInferAsync(request, cancellationToken: TestContext.Current.CancellationToken);
         return (reply.ModelVersion, [.. InferClient.Floats(reply, "probabilities").Chunk(TestBundle.Labels)]);
     }
 
@@ -46,7 +46,6 @@ internal sealed class ImageCaller : IDisposable
     /// <exception cref="RpcException">The stream's end, or that of one of its requests.</exception>
     public async Task StreamAsync(IEnumerable<int> seeds, int inFlight, Action<int, string, float[]> read)
     {
-        // As long as the test takes: no deadline.
         using AsyncDuplexStreamingCall<ClassifyRequest, ClassifyStreamResponse> call = Client.ClassifyStream(cancellationToken: TestContext.Current.CancellationToken);
         using var room = new SemaphoreSlim(inFlight);
         using var ended = new CancellationTokenSource();
