@@ -53,7 +53,9 @@ public sealed class ServerFace : IAsyncLifetime
         });
 
         // Throws where a value is wrong.
-        WebApplication app = ServerHost.Build([.. variables.Select(variable => $"--{variable.Key.Replace("__", ":", StringComparison.Ordinal)}={variable.Value}")]);
+        using var secrets = new MountedSecrets();
+        WebApplication app = ServerHost.Build([.. variables.Select(variable =>
+            $"--{variable.Key.Replace("__", ":", StringComparison.Ordinal)}={secrets.For(variable.Key.Replace(SettingPrefix, string.Empty, StringComparison.Ordinal), variable.Value)}")]);
         ((IDisposable)app).Dispose();
     }
 

@@ -33,7 +33,7 @@ public sealed class ReceiveTests(ServerFixture fixture)
 
         using (HttpClient other = Client(server, Other))
         {
-            Assert.Equal("3", await SendAsync(other, int.MaxValue, default));
+            Assert.Equal("3", await SendAsync(other, int.MaxValue, TestContext.Current.CancellationToken));
         }
 
         Assert.InRange(metrics.Sum("lcnet.refusals{model=unknown,reason=bytes}"), 1, double.MaxValue);
@@ -51,7 +51,7 @@ public sealed class ReceiveTests(ServerFixture fixture)
     private static HttpClient Client(TestServer server, string address) => new(LoopbackClient.Handler(address)) { BaseAddress = server.GrpcAddress };
 
     private static async Task<string?> UntilAsync(HttpClient client, string status) =>
-        await Eventually.GetAsync(() => SendAsync(client, int.MaxValue, default), answer => answer == status);
+        await Eventually.GetAsync(() => SendAsync(client, int.MaxValue, TestContext.Current.CancellationToken), answer => answer == status);
 
     // No image, but a message of its length; so many bytes of it, and then nothing more.
     private static async Task<string?> SendAsync(HttpClient client, int bytes, CancellationToken cancellation)
