@@ -10,8 +10,8 @@ internal static class ClassificationExtensions
         services.AddSingleton<ImageReader>();
         services.AddSingleton<DispatchFailures>();
         services.AddSingleton<ImageClassifier>();
-        services.AddSingleton<StreamDrain>();
-        services.AddHostedService(provider => provider.GetRequiredService<StreamDrain>());
+        services.AddSingleton<CallDrain>();
+        services.AddHostedService(provider => provider.GetRequiredService<CallDrain>());
         services.AddSingleton<ClassifyStreams>();
         services.AddSingleton<ClassifierService>();
         services.AddSingleton<OpenInferenceService>();
@@ -28,11 +28,36 @@ internal static class ClassificationExtensions
     /// <summary>Maps the services and server reflection.</summary>
     public static void MapClassification(this WebApplication app)
     {
+        app.UseCallDrain();
         app.UseAdmissionDoor();
         app.UseReceiveBudget();
         app.UseCallFailures();
         app.MapGrpcService<ClassifierService>();
         app.MapGrpcService<OpenInferenceService>();
         app.MapGrpcReflectionService();
+    }
+
+    // ClassifyStream counts itself.
+    private static void UseCallDrain(this WebApplication app)
+    {
+        CallDrain drain = app.Services.GetRequiredService<CallDrain>();
+        app.Use(next => async context =>
+        {
+            if (context.GetEndpoint()?.Metadata.GetMetadata<MeasuredAttribute>() is null)
+            {
+                await next(context).ConfigureAwait(false);
+                return;
+            }
+
+            drain.Begin();
+            try
+            {
+                await next(context).ConfigureAwait(false);
+            }
+            finally
+            {
+                drain.End();
+            }
+        });
     }
 }

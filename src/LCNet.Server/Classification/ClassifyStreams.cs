@@ -7,7 +7,7 @@ namespace LCNet.Server;
 
 /// <summary>Runs the calls of <c>ClassifyStream</c>, and measures each of their requests like a call of its own. Thread-safe.</summary>
 internal sealed class ClassifyStreams(
-    ServerOptions options, ServerMetrics metrics, StreamDrain drain, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<ClassifyStreams> logger)
+    ServerOptions options, ServerMetrics metrics, CallDrain drain, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<ClassifyStreams> logger)
 {
     /// <summary>Runs one call to its end.</summary>
     /// <param name="requests">From the caller.</param>

@@ -1,29 +1,34 @@
 namespace LCNet.Server;
 
 /// <summary>
-/// Holds connections open until the streams on them have ended, where the server stops. A caller that sends on is told by a reset, behind the status, that nobody
-/// reads; Kestrel that is told to stop may close the connection in front of the reset, and the caller then takes the closed connection for the outcome. Thread-safe.
+/// Holds connections open until the calls on them have ended, where the server stops. Kestrel that is told to stop may close a connection in front of a call that has just
+/// come, or of the reset behind the status of a stream whose caller sends on; the caller then takes the closed connection for the outcome. Thread-safe.
 /// </summary>
-internal sealed class StreamDrain(IHostApplicationLifetime lifetime, TimeProvider time) : IHostedLifecycleService
+internal sealed class CallDrain(IHostApplicationLifetime lifetime, TimeProvider time) : IHostedLifecycleService
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(10);
 
-    // From the end of a stream's handler to its reset on the wire.
+    // From the end of a call's handler to its end on the wire, and for what its caller has sent besides to arrive and be refused.
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(100);
+    private long _latest = long.MinValue;
     private int _open;
 
-    /// <summary>A stream begins.</summary>
+    /// <summary>A call begins.</summary>
     public void Begin() => Interlocked.Increment(ref _open);
 
     /// <summary>It has ended.</summary>
-    public void End() => Interlocked.Decrement(ref _open);
+    public void End()
+    {
+        Volatile.Write(ref _latest, time.GetTimestamp());
+        Interlocked.Decrement(ref _open);
+    }
 
-    /// <summary>Tells streams that the server drains, and waits until they have ended.</summary>
+    /// <summary>Tells calls that the server drains, and waits until they have ended.</summary>
     /// <param name="cancellationToken">The end of the time to stop; what is still open then is cut off.</param>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         lifetime.StopApplication();
-        if (Volatile.Read(ref _open) == 0)
+        if (Volatile.Read(ref _open) == 0 && (_latest == long.MinValue || time.GetElapsedTime(_latest) > Settling))
         {
             return;
         }
