@@ -36,15 +36,15 @@ public sealed class ModelPollTests(ServerFixture fixture) : IDisposable
         Assert.Equal(2, metrics.Sum("lcnet.models.loaded"));
 
         // A model with more blocks and another name.
-        TestBundle.Write(Models, ServerFixture.OtherModel, 1, seed: 4, bottleneck: true);
+        TestBundle.Copy(TestBundle.Write(Path.Combine(_folder.FullName, "made"), ServerFixture.OtherModel, 1, seed: 4, bottleneck: true), Models, 1);
         await WaitAsync(server, "alpha 1, alpha 2, beta 1");
         ClassifyRequest request = TestImages.Png(1);
         request.Model = ServerFixture.OtherModel;
         Assert.Equal(StatusCode.OK, (await server.StatusOfAsync(request)).StatusCode);
 
-        Directory.Delete(Path.Combine(Models, ServerFixture.Model, "2"), recursive: true);
+        Directory.Move(Path.Combine(Models, ServerFixture.Model, "2"), Path.Combine(_folder.FullName, "gone"));
         await WaitAsync(server, "alpha 1, beta 1");
-        Directory.Delete(Path.Combine(Models, ServerFixture.OtherModel), recursive: true);
+        Directory.Move(Path.Combine(Models, ServerFixture.OtherModel), Path.Combine(_folder.FullName, "gone too"));
         await WaitAsync(server, "alpha 1");
         Assert.Equal(StatusCode.NotFound, (await server.StatusOfAsync(request)).StatusCode);
         Assert.Equal("1", (await server.ClassifyAsync(TestImages.Png(1))).Version);
@@ -56,7 +56,7 @@ public sealed class ModelPollTests(ServerFixture fixture) : IDisposable
     {
         TestBundle.Copy(fixture.Bundle, Models, 1);
         await using TestServer server = await TestServer.StartAsync(Models, Settings);
-        Directory.Delete(Path.Combine(Models, ServerFixture.Model), recursive: true);
+        Directory.Move(Path.Combine(Models, ServerFixture.Model), Path.Combine(_folder.FullName, "gone"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await Eventually.GetAsync(() => ReadyAsync(server), status => status != HttpStatusCode.OK));
         Status refusal = await server.StatusOfAsync(TestImages.Png(1));
         Assert.Equal((StatusCode.Unavailable, "no model is loaded"), (refusal.StatusCode, refusal.Detail));
@@ -74,7 +74,9 @@ public sealed class ModelPollTests(ServerFixture fixture) : IDisposable
         using var metrics = new MetricCapture(server);
         Bundle whole = TestBundle.Copy(fixture.Bundle, Path.Combine(_folder.FullName, "whole"), 2);
         string target = Path.Combine(Models, ServerFixture.Model, "2");
-        TestBundle.CopyFiles(whole, target, file => file != "head.onnx");
+        string half = Path.Combine(_folder.FullName, "half");
+        TestBundle.CopyFiles(whole, half, file => file != "head.onnx");
+        Directory.Move(half, target);
         await Eventually.GetAsync(() => Task.FromResult(server.Errors.Count), errors => errors > 0);
         Assert.Equal("alpha 1", await ListAsync(server));
         Assert.StartsWith("ModelRefused: ", Assert.Single(server.Errors), StringComparison.Ordinal);
