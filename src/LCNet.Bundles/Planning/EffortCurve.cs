@@ -26,39 +26,29 @@ public sealed class EffortCurve
             throw new ArgumentOutOfRangeException(nameof(effort), effort, "Effort lies in (0, 1].");
         }
 
-        int above = 0;
-        while (above < _points.Count && _points[above].Effort < effort)
-        {
-            above++;
-        }
-
-        if (above == 0 || above == _points.Count)
-        {
-            return _points[Math.Max(0, above - 1)].MeanFlops;
-        }
-
-        CalibrationPoint low = _points[above - 1];
-        CalibrationPoint high = _points[above];
-        return low.MeanFlops + ((high.MeanFlops - low.MeanFlops) * (effort - low.Effort) / (high.Effort - low.Effort));
+        return Interpolate(effort, point => point.Effort, point => point.MeanFlops);
     }
 
     /// <summary>The largest calibrated effort whose mean fits under a cap; the lowest one where even that does not.</summary>
     /// <param name="flops">Most FLOPs for an image.</param>
-    public double EffortFor(long flops)
+    public double EffortFor(long flops) => Interpolate(flops, point => point.MeanFlops, point => point.Effort);
+
+    // Of points of equal x the last one counts. Neither function captures anything, so none is allocated.
+    private double Interpolate(double at, Func<CalibrationPoint, double> x, Func<CalibrationPoint, double> y)
     {
         int above = 0;
-        while (above < _points.Count && _points[above].MeanFlops <= flops)
+        while (above < _points.Count && x(_points[above]) <= at)
         {
             above++;
         }
 
         if (above == 0 || above == _points.Count)
         {
-            return _points[Math.Max(0, above - 1)].Effort;
+            return y(_points[Math.Max(0, above - 1)]);
         }
 
         CalibrationPoint low = _points[above - 1];
         CalibrationPoint high = _points[above];
-        return low.Effort + ((high.Effort - low.Effort) * (flops - low.MeanFlops) / (high.MeanFlops - low.MeanFlops));
+        return y(low) + ((y(high) - y(low)) * (at - x(low)) / (x(high) - x(low)));
     }
 }
