@@ -1,4 +1,5 @@
 using Grpc.AspNetCore.Server;
+using Grpc.Core;
 using LCNet.Runtime;
 
 namespace LCNet.Server;
@@ -9,9 +10,6 @@ namespace LCNet.Server;
 /// </summary>
 internal static class AdmissionDoor
 {
-    private const string GrpcContent = "application/grpc";
-    private static readonly string Status = ((int)Grpc.Core.StatusCode.ResourceExhausted).ToString(System.Globalization.CultureInfo.InvariantCulture);
-
     /// <summary>Guards the methods that are marked <see cref="MeasuredAttribute"/>. Goes after what measures calls and before what puts right their status.</summary>
     public static void UseAdmissionDoor(this WebApplication app)
     {
@@ -59,12 +57,9 @@ internal static class AdmissionDoor
         return soonest;
     }
 
-    // A reply of nothing but a status has it in its headers.
     private static void Write(HttpResponse response, AdmissionRefusal refusal)
     {
-        response.ContentType = GrpcContent;
-        response.Headers["grpc-status"] = Status;
-        response.Headers["grpc-message"] = RefusalTexts.Of(refusal);
+        StatusReply.Write(response, StatusCode.ResourceExhausted, RefusalTexts.Of(refusal));
         response.Headers[RefusalTexts.DetailsTrailer] = RefusalTexts.EncodeDetails(refusal);
         response.Headers[RefusalTexts.PushbackTrailer] = RefusalTexts.Pushback(refusal);
     }

@@ -1,10 +1,11 @@
 namespace LCNet.Server;
 
 /// <summary>
-/// Holds connections open until the calls on them have ended, where the server stops. Kestrel that is told to stop may close a connection in front of a call that has just
+/// What happens between being told to stop and closing ports and connections. The server is not ready and refuses, for a while that an operator may set, so that who sends calls
+/// here learns of it from an answer and not from a connection that cannot be made. Then it holds connections open until the calls on them have ended. Kestrel that is told to stop may close a connection in front of a call that has just
 /// come, or of the reset behind the status of a stream whose caller sends on; the caller then takes the closed connection for the outcome. Thread-safe.
 /// </summary>
-internal sealed class CallDrain(IHostApplicationLifetime lifetime, TimeProvider time) : IHostedLifecycleService
+internal sealed class CallDrain(ServerOptions options, IHostApplicationLifetime lifetime, TimeProvider time) : IHostedLifecycleService
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(10);
 
@@ -12,6 +13,8 @@ internal sealed class CallDrain(IHostApplicationLifetime lifetime, TimeProvider 
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(100);
     private long _latest = long.MinValue;
     private int _open;
+
+    private bool IsSettled => Volatile.Read(ref _latest) is var latest && (latest == long.MinValue || time.GetElapsedTime(latest) > Settling);
 
     /// <summary>A call begins.</summary>
     public void Begin() => Interlocked.Increment(ref _open);
@@ -28,13 +31,14 @@ internal sealed class CallDrain(IHostApplicationLifetime lifetime, TimeProvider 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         lifetime.StopApplication();
-        if (Volatile.Read(ref _open) == 0 && (_latest == long.MinValue || time.GetElapsedTime(_latest) > Settling))
-        {
-            return;
-        }
-
         try
         {
+            await Task.Delay(options.DrainDelay, time, cancellationToken).ConfigureAwait(false);
+            if (Volatile.Read(ref _open) == 0 && IsSettled)
+            {
+                return;
+            }
+
             while (Volatile.Read(ref _open) > 0)
             {
                 await Task.Delay(Poll, time, cancellationToken).ConfigureAwait(false);

@@ -43,10 +43,7 @@ internal static class CallFailures
         });
     }
 
-    /// <summary>Says that a call's handler was entered: what fails from now on is no unreadable request.</summary>
-    public static void Enter(ServerCallContext context) => context.UserState[Entered] = Entered;
-
-    /// <summary>Says that a call's status is meant, though its handler was not entered.</summary>
+    /// <summary>Says that a call's status is meant, as its handler was entered or it was refused before: what fails from now on is no unreadable request.</summary>
     public static void Enter(HttpContext context) => context.Items[Entered] = Entered;
 
     /// <summary>What the caller of a call that has ended is told; UNKNOWN where that is nothing.</summary>

@@ -27,7 +27,7 @@ internal sealed class RefusalInterceptor(TimeProvider time) : Interceptor
 
     private async Task<T> RunAsync<T>(ServerCallContext context, Func<Task<T>> handler)
     {
-        CallFailures.Enter(context);
+        CallFailures.Enter(context.GetHttpContext());
         try
         {
             return await handler().ConfigureAwait(false);

@@ -17,7 +17,6 @@ internal static class HostingExtensions
             services.AddHostedService<ModelPoller>();
         }
 
-        services.AddHostedService<LameDuck>();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainDelay + options.DrainTimeout);
         return services;
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Grpc.Core;
 
 namespace LCNet.Server;
@@ -6,7 +5,6 @@ namespace LCNet.Server;
 /// <summary>Tells callers why they were turned away: over gRPC by a status, over HTTP by a code for which a browser asks its user for the key.</summary>
 internal static class AccessTexts
 {
-    private const string GrpcContent = "application/grpc";
     private const string WrongKey = "there is no such API key";
 
     /// <summary>What a stream is told whose key was taken out of the file.</summary>
@@ -29,10 +27,7 @@ internal static class AccessTexts
         HttpResponse response = context.Response;
         if (overGrpc)
         {
-            // A reply of nothing but a status has it in its headers.
-            response.ContentType = GrpcContent;
-            response.Headers["grpc-status"] = ((int)(forbidden ? StatusCode.PermissionDenied : StatusCode.Unauthenticated)).ToString(CultureInfo.InvariantCulture);
-            response.Headers["grpc-message"] = Of(problem);
+            StatusReply.Write(response, forbidden ? StatusCode.PermissionDenied : StatusCode.Unauthenticated, Of(problem));
             return Task.CompletedTask;
         }
 
