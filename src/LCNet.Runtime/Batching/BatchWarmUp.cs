@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using LCNet.Bundles;
-using Microsoft.ML.OnnxRuntime;
 
 namespace LCNet.Runtime;
 
@@ -27,17 +26,7 @@ internal static class BatchWarmUp
     {
         BundleManifest manifest = bundle.Manifest;
         FixedSizes sizes = Rows(maxImages);
-        void Try(string file, Action run)
-        {
-            try
-            {
-                run();
-            }
-            catch (OnnxRuntimeException exception)
-            {
-                throw new BundleException(bundle.Folder, [$"{file} does not run: {exception.Message.ReplaceLineEndings(" ")}"]);
-            }
-        }
+        void Try(string file, Action run) => SegmentTrial.Run(bundle, file, run);
 
         foreach (int rows in sizes.All)
         {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using LCNet.Bundles;
-using Microsoft.ML.OnnxRuntime;
 
 namespace LCNet.Runtime;
 
@@ -81,17 +80,7 @@ public sealed class Dispatcher
     internal static void WarmUp(Bundle bundle, ISegmentLane lane)
     {
         BundleManifest manifest = bundle.Manifest;
-        void Try(string file, Action run)
-        {
-            try
-            {
-                run();
-            }
-            catch (OnnxRuntimeException exception)
-            {
-                throw new BundleException(bundle.Folder, [$"{file} does not run: {exception.Message.ReplaceLineEndings(" ")}"]);
-            }
-        }
+        void Try(string file, Action run) => SegmentTrial.Run(bundle, file, run);
 
         float[] image = new float[manifest.Input.Length];
         foreach (Func<int, int> firstKept in new Func<int, int>[] { _ => 0, channels => Math.Min(1, channels - 1), channels => channels - 1 })

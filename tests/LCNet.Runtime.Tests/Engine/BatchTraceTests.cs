@@ -23,7 +23,7 @@ public sealed class BatchTraceTests : IDisposable
         var spans = new ConcurrentBag<Activity>();
         using var listener = new ActivityListener
         {
-            ShouldListenTo = source => source == ImageActivities.Source,
+            ShouldListenTo = source => source.Name == ImageActivities.SourceName,
             Sample = (ref _) => ActivitySamplingResult.AllData,
             ActivityStopped = spans.Add,
         };

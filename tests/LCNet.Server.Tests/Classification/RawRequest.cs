@@ -27,22 +27,37 @@ internal static class RawRequest
     public static async Task<(string? Status, string? Message)> PostAsync(Uri address, string path, byte[] body, params (string Name, string Value)[] headers)
     {
         using var client = new HttpClient();
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, path))
+        using var content = new ByteArrayContent(body);
+        (_, string? status, string? message) = await SendAsync(client, new Uri(address, path), content, headers, TestContext.Current.CancellationToken);
+        return (status, message);
+    }
+
+    /// <summary>Posts any body over a client's connections.</summary>
+    /// <param name="client">The client.</param>
+    /// <param name="uri">Server and method.</param>
+    /// <param name="body">Its type is set here.</param>
+    /// <param name="headers">Sent as they are.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>HTTP's status, and gRPC's with its message; null where there is none.</returns>
+    public static async Task<(HttpStatusCode Http, string? Status, string? Message)> SendAsync(
+        HttpClient client, Uri uri, HttpContent body, IEnumerable<(string Name, string Value)> headers, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, uri)
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Content = new ByteArrayContent(body),
+            Content = body,
         };
         request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));
-        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
+        body.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
         foreach ((string name, string value) in headers)
         {
-            request.Headers.Add(name, value);
+            request.Headers.TryAddWithoutValidation(name, value);
         }
 
-        using HttpResponseMessage response = await client.SendAsync(request, TestContext.Current.CancellationToken);
-        await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
-        return (Header(response, "grpc-status"), Header(response, "grpc-message"));
+        using HttpResponseMessage response = await client.SendAsync(request, cancellation);
+        await response.Content.ReadAsByteArrayAsync(cancellation);
+        return (response.StatusCode, Header(response, "grpc-status"), Header(response, "grpc-message"));
     }
 
     private static string? Header(HttpResponseMessage response, string name) =>

@@ -1,6 +1,4 @@
-using System.Buffers.Binary;
 using System.Net;
-using System.Net.Http.Headers;
 using Google.Protobuf;
 using LCNet.V1;
 
@@ -57,17 +55,8 @@ public sealed class ReceiveTests(ServerFixture fixture)
     private static async Task<string?> SendAsync(HttpClient client, int bytes, CancellationToken cancellation)
     {
         byte[] frame = RawRequest.Frame(new ClassifyRequest { EncodedImage = ByteString.CopyFrom(new byte[Size]) }.ToByteArray());
-        using var request = new HttpRequestMessage(HttpMethod.Post, RawRequest.Classify)
-        {
-            Version = HttpVersion.Version20,
-            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Content = new PartOf(frame, bytes),
-        };
-        request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));
-        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
-        using HttpResponseMessage response = await client.SendAsync(request, cancellation);
-        await response.Content.ReadAsByteArrayAsync(cancellation);
-        return response.Headers.TryGetValues("grpc-status", out IEnumerable<string>? values) || response.TrailingHeaders.TryGetValues("grpc-status", out values) ? values.Single() : null;
+        using var part = new PartOf(frame, bytes);
+        return (await RawRequest.SendAsync(client, new Uri(client.BaseAddress!, RawRequest.Classify), part, [], cancellation)).Status;
     }
 
     private sealed class PartOf(byte[] body, int bytes) : HttpContent
