@@ -24,9 +24,9 @@ internal sealed unsafe class Convolution
     /// <summary>Takes weights of a kernel that need not be square.</summary>
     internal Convolution(ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, int outputs, int inputs, int rows, int columns, int stride)
     {
+        _bias = bias.ToArray();
         _weights = GC.AllocateUninitializedArray<float>(weights.Length, pinned: true);
         weights.CopyTo(_weights);
-        _bias = bias.ToArray();
         Outputs = outputs;
         Inputs = inputs;
         Rows = rows;
@@ -53,11 +53,13 @@ internal sealed unsafe class Convolution
     /// <summary>Weights of each input channel.</summary>
     public int Taps => Rows * Columns;
 
-    /// <summary>Taps that a term stands for: at stride 1 those of a row of a 3×3 kernel lie one behind the other.</summary>
-    public int TapsOfTerm => Columns == 3 && Stride == 1 ? 3 : 1;
+    /// <summary>Taps that a term stands for: at stride 1 those of a row of a 3×3 kernel lie one behind the other, where there are halos.</summary>
+    /// <param name="layout">Of the input's planes.</param>
+    public int TapsOfTerm(PlaneLayout layout) => Columns == 3 && Stride == 1 && !layout.IsFlat ? 3 : 1;
 
     /// <summary>Terms of each input channel.</summary>
-    public int TermsOfInput => Taps / TapsOfTerm;
+    /// <param name="layout">Of the input's planes.</param>
+    public int TermsOfInput(PlaneLayout layout) => Taps / TapsOfTerm(layout);
 
     /// <summary>The same for Winograd's algorithm, made when first asked for. For 3×3 kernels of stride 1 only.</summary>
     public WinogradWeights Winograd => _winograd.Value;
@@ -76,24 +78,28 @@ internal sealed unsafe class Convolution
     /// <param name="phases">How many phases are there at stride 2: 4, or 1 where the kernel is 1×1.</param>
     public Term[] Terms(PlaneLayout layout, int phases = 4)
     {
-        var terms = new Term[Inputs * TermsOfInput];
+        int termsOfInput = TermsOfInput(layout);
+        var terms = new Term[Inputs * termsOfInput];
         for (int input = 0; input < Inputs; input++)
         {
-            for (int term = 0; term < TermsOfInput; term++)
+            for (int term = 0; term < termsOfInput; term++)
             {
-                int tap = term * TapsOfTerm;
+                int tap = term * TapsOfTerm(layout);
                 int dy = (tap / Columns) - (Rows / 2);
                 int dx = (tap % Columns) - (Columns / 2);
-                int plane = input;
+                int phase = 0;
                 if (Stride == 2)
                 {
-                    plane = (phases * input) + (2 * (dy & 1)) + (dx & 1);
+                    phase = (2 * (dy & 1)) + (dx & 1);
                     dy >>= 1;
                     dx >>= 1;
                 }
 
-                int offset = (plane * layout.PlaneStride) + layout.Lead + (dy * layout.RowStride) + dx;
-                terms[(input * TermsOfInput) + term] = new Term((uint)offset, (uint)((input * Taps) + tap));
+                int plane = ((Stride == 2 ? phases : 1) * input) + phase;
+                int offset = layout.IsFlat && Taps > 1
+                    ? FlatPlanes.Offset(layout, phase, dy, dx)
+                    : (plane * layout.PlaneStride) + layout.Lead + (dy * layout.RowStride) + dx;
+                terms[(input * termsOfInput) + term] = new Term((uint)offset, (uint)((input * Taps) + tap));
             }
         }
 

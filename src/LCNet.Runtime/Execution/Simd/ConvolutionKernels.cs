@@ -55,7 +55,19 @@ internal static unsafe class ConvolutionKernels
         float* w3 = outputs[3].Weights;
         Term* end = tile.Terms + tile.Count;
         nuint packed = 0;
-        for (Term* term = tile.Terms; term != end; term++)
+        Term* term = tile.Terms;
+        if (TTaps.IsPacked)
+        {
+            // Two at a time: fewer instructions, which is what counts when the core's other thread takes its share of them.
+            for (Term* even = term + (tile.Count & ~1); term != even; term += 2)
+            {
+                Step(packed, term[0].Weight);
+                Step(packed + (nuint)(MostVectors * TSimd.Lanes), term[1].Weight);
+                packed += (nuint)(2 * MostVectors * TSimd.Lanes);
+            }
+        }
+
+        for (; term != end; term++)
         {
             nuint x = TTaps.IsPacked ? packed : term->Input;
             nuint w = term->Weight;
@@ -133,7 +145,19 @@ internal static unsafe class ConvolutionKernels
         float* w2 = outputs[2].Weights;
         Term* end = tile.Terms + tile.Count;
         nuint packed = 0;
-        for (Term* term = tile.Terms; term != end; term++)
+        Term* term = tile.Terms;
+        if (TTaps.IsPacked)
+        {
+            // Two at a time: fewer instructions, which is what counts when the core's other thread takes its share of them.
+            for (Term* even = term + (tile.Count & ~1); term != even; term += 2)
+            {
+                Step(packed, term[0].Weight);
+                Step(packed + (nuint)(MostVectors * TSimd.Lanes), term[1].Weight);
+                packed += (nuint)(2 * MostVectors * TSimd.Lanes);
+            }
+        }
+
+        for (; term != end; term++)
         {
             nuint x = TTaps.IsPacked ? packed : term->Input;
             nuint w = term->Weight;
@@ -403,8 +427,9 @@ internal static unsafe class ConvolutionKernels
         }
     }
 
+    /// <summary>Asks for an address to be in the first-level cache soon, where the processor can be asked.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* address)
+    public static void Prefetch(void* address)
     {
         if (Sse.IsSupported)
         {

@@ -18,11 +18,17 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     // Enough taps that loading and storing the sums costs little.
     private const int TapsAtATime = 144;
 
-    // Packed pixels in floats: with the weights of a few channels they fill a first-level cache of 32 KiB.
-    private const int PackedAtHand = 6144;
+    // Packed pixels in floats: a sixth of a second-level cache of 512 KiB. A first-level cache's worth was slower: sums were loaded and stored more often.
+    private const int PackedAtHand = 21600;
+
+    private const int OutputsAtATime = 12;
+
+    // Floats of a plane from which on the next one lies in another page, where the processor does not fetch ahead by itself.
+    private const int Page = 1024;
     private readonly Term[] _terms;
     private readonly OutputChannel[] _outputs;
     private readonly float[] _packed;
+    private readonly FlatPlanes<TSimd, TVector> _flat = new();
 
     // Floats of a term of a packed tile, and terms of the largest.
     private static int PackedTile => ConvolutionKernels.MostVectors * TSimd.Lanes;
@@ -40,7 +46,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     /// <summary>Whether the output may be the residual, see <see cref="ConvolutionLayer{TSimd, TVector}.CanRunInPlace"/>.</summary>
     public static bool CanRunInPlace(Convolution convolution, PlaneLayout layout)
     {
-        int inputsAtATime = convolution.TapsOfTerm == 1 ? MostPackedTerms / convolution.TermsOfInput : MostInputs(layout, convolution);
+        int inputsAtATime = convolution.TapsOfTerm(layout) == 1 ? MostPackedTerms / convolution.TermsOfInput(layout) : MostInputs(layout, convolution);
         return convolution.Inputs <= inputsAtATime && Padded(convolution.Outputs) == convolution.Outputs;
     }
 
@@ -51,29 +57,40 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     public void Run(Convolution convolution, ReadOnlySpan<Term> allTerms, in ConvolutionCall call)
     {
         int outputs = SetOutputs(convolution, call);
-        int terms = SetTerms(convolution, allTerms, call);
+        PlaneLayout layout = call.Output.Layout;
+        int termsOfInput = convolution.TermsOfInput(layout);
+        int terms = SetTerms(convolution, allTerms, call, termsOfInput);
         int padded = Pad(outputs);
-        var part = new ConvolutionTile { Input = call.Input.Start, Floor = call.HasRelu ? 0 : float.NegativeInfinity };
-        if (convolution.TapsOfTerm == 1)
+        var part = new ConvolutionTile
         {
-            RunPacked(part, call.Output.Layout.Tiles, terms, padded);
+            Input = call.Input.Start,
+            Floor = call.HasRelu ? 0 : float.NegativeInfinity,
+            FetchesAhead = layout.PlaneStride >= Page,
+        };
+        if (convolution.TapsOfTerm(layout) > 1)
+        {
+            RunInPlace(convolution, part, layout, terms, padded);
+        }
+        else if (layout.IsFlat && convolution.Taps > 1)
+        {
+            RunFlat(convolution, part, layout, terms, padded);
         }
         else
         {
-            RunInPlace(convolution, part, call.Output.Layout, terms, padded);
+            RunPacked(part, layout.Tiles, terms, padded);
         }
 
         for (int output = 0; output < outputs; output++)
         {
-            call.Output.Layout.ClearHalo(_outputs[output].Plane);
+            layout.ClearHalo(_outputs[output].Plane);
         }
     }
 
     private void RunInPlace(Convolution convolution, ConvolutionTile part, PlaneLayout layout, int terms, int outputs)
     {
         PixelTile[] tiles = layout.Tiles;
-        int inputsAtATime = InputsAtATime(layout, convolution, terms / convolution.TermsOfInput);
-        int termsAtATime = inputsAtATime * convolution.TermsOfInput;
+        int inputsAtATime = InputsAtATime(layout, convolution, terms / convolution.TermsOfInput(layout));
+        int termsAtATime = inputsAtATime * convolution.TermsOfInput(layout);
         int tilesAtATime = TilesAtATime(layout, convolution.Rows, inputsAtATime);
         Term* all = Address(_terms);
         for (int tile = 0; tile < tiles.Length; tile += tilesAtATime)
@@ -120,6 +137,40 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         }
     }
 
+    // What a kernel reads beyond the edge is nowhere in memory: each tap's pixels are packed by themselves.
+    private void RunFlat(Convolution convolution, ConvolutionTile part, PlaneLayout layout, int terms, int outputs)
+    {
+        int phases = convolution.Stride * convolution.Stride;
+        int inputs = terms / convolution.Taps;
+        int most = Math.Max(1, MostPackedTerms / convolution.Taps);
+        int passes = (inputs + most - 1) / most;
+        int inputsAtATime = (inputs + passes - 1) / passes;
+        float* planes = part.Input;
+        float* packed = Address(_packed);
+        Term* all = Address(_terms);
+        part.Input = packed;
+        _flat.Clear();
+        foreach (ref readonly PixelTile tile in layout.Tiles.AsSpan())
+        {
+            for (int input = 0; input < inputs; input += inputsAtATime)
+            {
+                int count = Math.Min(inputsAtATime, inputs - input);
+                part.Terms = all + (input * convolution.Taps);
+                part.Count = count * convolution.Taps;
+                part.IsFirst = input == 0;
+                part.IsLast = input + count >= inputs;
+                for (int i = 0; i < count; i++)
+                {
+                    int taps = i * convolution.Taps;
+                    float* plane = planes + ((nint)(input + i) * phases * layout.PlaneStride);
+                    _flat.Pack(plane, phases, layout, new ReadOnlySpan<Term>(part.Terms + taps, convolution.Taps), tile, packed + (taps * PackedTile));
+                }
+
+                RunPart<PackedTap>(part, new ReadOnlySpan<PixelTile>(in tile), outputs, 0);
+            }
+        }
+    }
+
     private static void Pack(float* pixels, in ConvolutionTile part, PixelTile tile, float* packed)
     {
         float* first = pixels + tile.First;
@@ -139,6 +190,22 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         }
     }
 
+    // What the next channels are added to, or written over.
+    private static void Fetch(OutputChannel* outputs, int count, in PixelTile tile)
+    {
+        int last = tile.Third >= 0 ? tile.Third : tile.Second;
+        for (OutputChannel* output = outputs; output < outputs + count; output++)
+        {
+            ConvolutionKernels.Prefetch(output->Plane + tile.First);
+            ConvolutionKernels.Prefetch(output->Plane + last);
+            if (output->Residual != null && output->Residual != output->Plane)
+            {
+                ConvolutionKernels.Prefetch(output->Residual + tile.First);
+                ConvolutionKernels.Prefetch(output->Residual + last);
+            }
+        }
+    }
+
     private void RunPart<TTaps>(in ConvolutionTile part, ReadOnlySpan<PixelTile> tiles, int outputs, int stride)
         where TTaps : struct, ITaps
     {
@@ -150,6 +217,11 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
             for (int i = 0; i < tiles.Length; i++)
             {
                 current.Input = part.Input + (i * stride);
+                if (part.FetchesAhead)
+                {
+                    Fetch(first + done + count, Math.Min(OutputsAtATime, outputs - done - count), tiles[i]);
+                }
+
                 if (tiles[i].Third >= 0)
                 {
                     RunThree<TTaps>(current, first + done, count, tiles[i]);
@@ -165,7 +237,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     }
 
     // Twelve are groups of four and of six alike. What is left can be cut into groups of three and four, as 1, 2 and 5 cannot.
-    private static int Chunk(int outputs) => outputs is 12 or 15 or 16 or > 17 ? 12 : outputs;
+    private static int Chunk(int outputs) => outputs is 12 or 15 or 16 or > 17 ? OutputsAtATime : outputs;
 
     private static void RunThree<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
         where TTaps : struct, ITaps
@@ -231,7 +303,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         return count;
     }
 
-    private int SetTerms(Convolution convolution, ReadOnlySpan<Term> all, in ConvolutionCall call)
+    private int SetTerms(Convolution convolution, ReadOnlySpan<Term> all, in ConvolutionCall call, int termsOfInput)
     {
         if (call.KeptInputs.IsEmpty)
         {
@@ -241,12 +313,13 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
 
         // Kept inputs lie one behind the other; their weights do not.
         int term = 0;
+        int tapsOfTerm = convolution.Taps / termsOfInput;
         foreach (long channel in call.KeptInputs)
         {
             int weights = (int)channel * convolution.Taps;
-            for (int i = 0; i < convolution.TermsOfInput; i++, term++)
+            for (int i = 0; i < termsOfInput; i++, term++)
             {
-                _terms[term] = new Term(all[term].Input, (uint)(weights + (i * convolution.TapsOfTerm)));
+                _terms[term] = new Term(all[term].Input, (uint)(weights + (i * tapsOfTerm)));
             }
         }
 

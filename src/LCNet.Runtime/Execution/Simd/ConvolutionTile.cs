@@ -45,6 +45,9 @@ internal unsafe struct ConvolutionTile
     /// <summary>Whether sums are complete behind these terms.</summary>
     public bool IsLast;
 
+    /// <summary>Whether what the next channels write is fetched into the cache while these are computed.</summary>
+    public bool FetchesAhead;
+
     /// <summary>0 for a ReLU, −∞ for none.</summary>
     public float Floor;
 }

@@ -55,6 +55,17 @@ internal sealed unsafe class PlaneBuffer
         }
     }
 
+    /// <summary>Copies planes of the same height and width that may lie in another way; does nothing where they are this buffer.</summary>
+    public void CopyFrom(PlaneBuffer other)
+    {
+        for (int row = 0; row < Planes * Layout.Height && other != this; row++)
+        {
+            (int plane, int y) = Math.DivRem(row, Layout.Height);
+            new ReadOnlySpan<float>(other.Plane(plane) + (y * other.Layout.RowStride), Layout.Width)
+                .CopyTo(new Span<float>(Plane(plane) + (y * Layout.RowStride), Layout.Width));
+        }
+    }
+
     /// <summary>Copies one plane out densely.</summary>
     /// <param name="index">Which plane.</param>
     /// <param name="dense">Takes height × width values.</param>

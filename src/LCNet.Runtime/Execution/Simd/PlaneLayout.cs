@@ -10,6 +10,9 @@ namespace LCNet.Runtime;
 /// </remarks>
 internal sealed class PlaneLayout
 {
+    /// <summary>The most rows that a flat plane has.</summary>
+    public const int MostFlatRows = 16;
+
     private const int Page = 1024;
     private readonly bool _isRagged;
     private readonly int _lanes;
@@ -27,14 +30,24 @@ internal sealed class PlaneLayout
         RowStride = width + halo;
         Lead = ((rowHalo ?? halo) * RowStride) + halo;
         _lanes = lanes;
+        IsFlat = halo == 0;
         _isRagged = width % lanes != 0;
         Tiles = Tile(Vectors(height, width, lanes));
         int pixels = _isRagged ? VectorsAcross * lanes : height * RowStride;
         PlaneStride = Lead + Math.Max(pixels, height * RowStride);
 
         // Planes a whole number of pages apart would compete for the same few places in the first-level cache.
-        PlaneStride += PlaneStride % Page is < 32 or > Page - 32 ? 48 : 0;
+        PlaneStride += PlaneStride > Page / 2 && PlaneStride % Page is < 32 or > Page - 32 ? 48 : 0;
     }
+
+    /// <summary>
+    /// Whether a plane without halos is whole vectors, each of whole rows that are shorter than it. With halos it would be a half more:
+    /// 4×4 pixels take two vectors of eight, with halos three.
+    /// </summary>
+    public static bool IsBetterFlat(int height, int width, int lanes) => width < lanes && lanes % width == 0 && height * width % lanes == 0 && height <= MostFlatRows;
+
+    /// <summary>Whether there are no halos: a convolution that reads beyond the edge has to bring its zeros.</summary>
+    public bool IsFlat { get; }
 
     /// <summary>Rows.</summary>
     public int Height { get; }
@@ -63,7 +76,7 @@ internal sealed class PlaneLayout
     /// <param name="plane">From the first pixel on.</param>
     public unsafe void ClearHalo(float* plane)
     {
-        if (!_isRagged)
+        if (!_isRagged || IsFlat)
         {
             return;
         }

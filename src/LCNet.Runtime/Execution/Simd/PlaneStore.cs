@@ -10,12 +10,13 @@ internal sealed class PlaneStore(int lanes)
     private readonly Dictionary<(string Use, int Planes, int Height, int Width), PlaneBuffer> _buffers = [];
 
     /// <summary>The layout of a map.</summary>
-    public PlaneLayout Layout(int height, int width, int halo = Halo, int? rowHalo = null)
+    public PlaneLayout Layout(int height, int width, int? halo = null, int? rowHalo = null)
     {
-        (int, int, int, int) key = (height, width, halo, rowHalo ?? halo);
+        int around = halo ?? (PlaneLayout.IsBetterFlat(height, width, lanes) ? 0 : Halo);
+        (int, int, int, int) key = (height, width, around, rowHalo ?? around);
         if (!_layouts.TryGetValue(key, out PlaneLayout? layout))
         {
-            layout = new PlaneLayout(height, width, halo, lanes, rowHalo);
+            layout = new PlaneLayout(height, width, around, lanes, rowHalo);
             _layouts.Add(key, layout);
         }
 
@@ -23,7 +24,7 @@ internal sealed class PlaneStore(int lanes)
     }
 
     /// <summary>The buffer for a use and a shape.</summary>
-    public PlaneBuffer Buffer(string use, int planes, int height, int width, int halo = Halo, int? rowHalo = null)
+    public PlaneBuffer Buffer(string use, int planes, int height, int width, int? halo = null, int? rowHalo = null)
     {
         if (!_buffers.TryGetValue((use, planes, height, width), out PlaneBuffer? buffer))
         {

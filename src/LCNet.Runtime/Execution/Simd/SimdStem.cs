@@ -8,11 +8,13 @@ internal sealed class SimdStem<TSimd, TVector>
     where TVector : struct
 {
     private const int WideHalo = 2;
+    private const int PoolingHalo = 1;
     private readonly ConvolutionLayer<TSimd, TVector> _convolution;
     private readonly PlaneBuffer _image;
     private readonly PlaneBuffer? _phases;
     private readonly PlaneBuffer _convolved;
     private readonly PlaneBuffer? _convolvedPhases;
+    private readonly PlaneBuffer _pooled;
 
     /// <summary>Makes the stem.</summary>
     public SimdStem(SimdNetwork network, PlaneStore planes, ConvolutionRunner<TSimd, TVector> runner)
@@ -22,13 +24,15 @@ internal sealed class SimdStem<TSimd, TVector>
         _image = planes.Buffer("image", 3, input.Height, input.Width);
         Output = planes.Buffer("even", output.Channels, output.Height, output.Width);
         _convolved = Output;
+        _pooled = Output;
         if (network.HasPoolingStem)
         {
             // Seven taps at stride 2 reach two pixels beyond the edge of a phase; rows of input and output lie alike.
             (int height, int width) = ((input.Height + 1) / 2, (input.Width + 1) / 2);
             _phases = planes.Buffer("image phases", 12, height, width, WideHalo);
             _convolved = planes.Buffer("convolved", output.Channels, height, width, WideHalo);
-            _convolvedPhases = planes.Buffer("convolved phases", 4 * output.Channels, output.Height, output.Width);
+            _convolvedPhases = planes.Buffer("convolved phases", 4 * output.Channels, output.Height, output.Width, PoolingHalo);
+            _pooled = Output.Layout.IsFlat ? planes.Buffer("pooled", output.Channels, output.Height, output.Width, PoolingHalo) : Output;
         }
 
         _convolution = new ConvolutionLayer<TSimd, TVector>(network.Stem, (_phases ?? _image).Layout, planes, runner);
@@ -54,7 +58,8 @@ internal sealed class SimdStem<TSimd, TVector>
         if (_convolvedPhases is not null)
         {
             _convolved.Split(_convolvedPhases, _convolved.Planes);
-            MaxPool<TSimd, TVector>.Run(_convolvedPhases, Output);
+            MaxPool<TSimd, TVector>.Run(_convolvedPhases, _pooled);
+            Output.CopyFrom(_pooled);
         }
 
         return Output;

@@ -10,6 +10,13 @@ public class ConvolutionRunnerTests
             Gen.Bool, Gen.Int[1, 2], Gen.Int[1, 20], Gen.Int[1, 20], Gen.Int[1, 40], Gen.Int[1, 40], Gen.Double[0, 1], Gen.Bool, Gen.Int[0, int.MaxValue - 1],
             (wide, stride, height, width, inputs, outputs, open, relu, seed) => new Case(wide ? 3 : 1, stride, height, width, inputs, outputs, open, relu, seed));
 
+    // Small planes, of which some lie flat, and more inputs than are packed at a time.
+    private static readonly Gen<Case> SmallCases =
+        Gen.Select(
+            Gen.Bool, Gen.Int[1, 2], Gen.Int[1, 16], Gen.Int[0, 3], Gen.Bool, Gen.Int[1, 240], Gen.Int[1, 20], Gen.Double[0.5, 1], Gen.Int[0, int.MaxValue - 1],
+            (wide, stride, height, width, odd, inputs, outputs, open, seed) => new Case(
+                wide ? 3 : 1, stride, (stride * height) - (odd ? stride - 1 : 0), (stride << width) - (odd ? stride - 1 : 0), inputs, outputs, open, odd, seed));
+
     // Rows that are and are not whole groups of four, planes of one band and of several.
     private static readonly Gen<Case> WinogradCases =
         Gen.Select(
@@ -21,6 +28,12 @@ public class ConvolutionRunnerTests
     [InlineData(8)]
     [InlineData(16)]
     public void Run_AnyShapeAndChannels_EqualsTheDefinition(int lanes) => Cases.Sample(shape => AssertEqualsDefinition(shape, lanes, isWinograd: false), iter: 150, threads: 1);
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(8)]
+    [InlineData(16)]
+    public void Run_SmallPlanes_EqualsTheDefinition(int lanes) => SmallCases.Sample(shape => AssertEqualsDefinition(shape, lanes, isWinograd: false), iter: 200, threads: 1);
 
     [Theory]
     [InlineData(4)]
