@@ -46,7 +46,7 @@ public sealed class ModelRepository(string folder)
             // What a link points to may change while the link does not.
             var target = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo;
             FileInfo content = target ?? file;
-            stamp.Append(CultureInfo.InvariantCulture, $"{file.Name}/{target?.FullName}/{content.Length}/{content.LastWriteTimeUtc.Ticks}/");
+            stamp.Append(CultureInfo.InvariantCulture, $"{file.Name}/{target?.FullName}/{content.Length}/{content.LastWriteTimeUtc.Ticks}/{content.UnixFileMode}/");
         }
 
         return new ModelFolder(path, Path.GetFileName(Path.GetDirectoryName(path)!), stamp.ToString());

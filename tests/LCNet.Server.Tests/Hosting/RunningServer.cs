@@ -39,9 +39,12 @@ internal sealed partial class RunningServer : IDisposable
     public IReadOnlyCollection<string> Log => _log;
 
     /// <summary>Starts it, and waits until it takes calls.</summary>
-    public static async Task<RunningServer> StartAsync(string models, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    public static async Task<RunningServer> StartAsync(string models, IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
+        await StartAsync(new ServerProgram(environment, [.. TestServer.Arguments(models), .. arguments]));
+
+    /// <summary>Waits until a program takes calls.</summary>
+    public static async Task<RunningServer> StartAsync(ServerProgram program)
     {
-        var program = new ServerProgram(environment, [.. TestServer.Arguments(models), .. arguments]);
         var log = new ConcurrentQueue<string>();
         while (await program.ReadLineAsync() is { } line)
         {
@@ -73,6 +76,9 @@ internal sealed partial class RunningServer : IDisposable
         });
         return replies;
     }
+
+    /// <summary>Ends it as a crash would.</summary>
+    public void Kill() => _program.Kill();
 
     /// <summary>Sends SIGTERM.</summary>
     public void Terminate() => _program.Terminate();

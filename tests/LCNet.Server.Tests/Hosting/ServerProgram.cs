@@ -15,8 +15,15 @@ internal sealed class ServerProgram : IDisposable
     }
 
     public ServerProgram(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+        : this([], environment, arguments)
     {
-        var start = new ProcessStartInfo("dotnet")
+    }
+
+    /// <summary>Starts it by way of another program, whose arguments end with it.</summary>
+    public ServerProgram(IReadOnlyList<string> launcher, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    {
+        string[] command = [.. launcher, "dotnet"];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
