@@ -11,13 +11,22 @@ using LCNet.V1;
 
 namespace LCNet.EndToEnd.Tests;
 
-/// <summary>The server as the README starts it, on free ports, with the bundles that the repository ships.</summary>
+/// <summary>The server as the README starts it, on free ports.</summary>
 public sealed class ServerProcess : IAsyncLifetime
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
+    private readonly string? _models;
     private readonly StringBuilder _output = new();
     private Process? _process;
     private GrpcChannel? _channel;
+
+    /// <summary>Serves what the repository ships.</summary>
+    public ServerProcess()
+    {
+    }
+
+    /// <summary>Serves another folder of models.</summary>
+    internal ServerProcess(string models) => _models = models;
 
     /// <summary>Address of the gRPC port.</summary>
     public string Address { get; private set; } = string.Empty;
@@ -35,7 +44,8 @@ public sealed class ServerProcess : IAsyncLifetime
     {
         int grpc = FreePort();
         int http = FreePort();
-        _process = Repository.Start("LCNet.Server", [], new Dictionary<string, string>
+        string[] arguments = _models is null ? [] : [$"--LCNet:Models={_models}"];
+        _process = Repository.Start("LCNet.Server", arguments, new Dictionary<string, string>
         {
             ["LCNet__GrpcPort"] = grpc.ToString(CultureInfo.InvariantCulture),
             ["LCNet__HttpPort"] = http.ToString(CultureInfo.InvariantCulture),

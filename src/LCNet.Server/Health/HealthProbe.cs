@@ -23,12 +23,24 @@ internal static class HealthProbe
         {
             ServerOptions options = ServerOptionsReader.Read(ServerHost.CreateBuilder(args).Configuration);
             using var client = new HttpClient(Handler(options)) { Timeout = Limit };
-            using HttpResponseMessage reply = await client.GetAsync(Address(options)).ConfigureAwait(false);
-            return reply.IsSuccessStatusCode ? 0 : await RefuseAsync($"not ready: {(int)reply.StatusCode}").ConfigureAwait(false);
+            return await AskAsync(client, Address(options)).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException or ServerOptionsException or IOException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception exception) when (exception is HttpRequestException or ServerOptionsException or IOException or UnauthorizedAccessException or CryptographicException)
         {
             return await RefuseAsync(exception.Message).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<int> AskAsync(HttpClient client, Uri address)
+    {
+        try
+        {
+            using HttpResponseMessage reply = await client.GetAsync(address).ConfigureAwait(false);
+            return reply.IsSuccessStatusCode ? 0 : await RefuseAsync($"not ready: {(int)reply.StatusCode}").ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return await RefuseAsync($"{address} has not answered within {Limit.TotalSeconds} seconds").ConfigureAwait(false);
         }
     }
 

@@ -9,8 +9,11 @@ namespace LCNet.Training.Export;
 
 /// <summary>How far an exported bundle is from its network.</summary>
 /// <param name="Images">Images compared.</param>
-/// <param name="SegmentError">Largest difference of a logit, TorchSharp against the exported segments with gates deciding.</param>
-/// <param name="DenseError">Largest difference of a logit, segments with every gate open against the static network.</param>
+/// <param name="SegmentError">
+/// Largest difference of a logit, TorchSharp against the exported segments with gates deciding: over the image's largest logit where that is above
+/// <see cref="UsualLogit"/>, for single precision rounds by digits, not by places.
+/// </param>
+/// <param name="DenseError">The same of the segments with every gate open against the static network.</param>
 /// <param name="PlanDifferences">
 /// Decisions (block run or channel kept) in which the plans differ, ties aside: a salience of at most <see cref="Tie"/> on one side and 0 on the
 /// other is a rounding error of the last digits and moves no logit.
@@ -19,6 +22,9 @@ public sealed record ExportComparison(int Images, double SegmentError, double De
 {
     /// <summary>Largest error of a logit that is accepted.</summary>
     public const double Tolerance = 1e-4;
+
+    /// <summary>Up to this, which trained classifiers seldom exceed, logits are compared as they are.</summary>
+    public const double UsualLogit = 20;
 
     /// <summary>Largest salience that is no different from 0.</summary>
     public const double Tie = 1e-5;
@@ -109,11 +115,13 @@ public static class ExportVerifier
     private static double Distance(float[] a, ReadOnlySpan<float> b)
     {
         double most = 0;
+        double largest = ExportComparison.UsualLogit;
         for (int i = 0; i < a.Length; i++)
         {
             most = Math.Max(most, Math.Abs(a[i] - b[i]));
+            largest = Math.Max(largest, Math.Abs(a[i]));
         }
 
-        return most;
+        return most * ExportComparison.UsualLogit / largest;
     }
 }
