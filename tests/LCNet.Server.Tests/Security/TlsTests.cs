@@ -36,7 +36,8 @@ public sealed class TlsTests(ServerFixture fixture) : IDisposable
         await using TestServer server = await StartAsync(_files.TlsSettings);
         using var caller = new Somebody(server);
 
-        Assert.Equal(StatusCode.Unavailable, (await caller.StatusAsync()).StatusCode);
+        // The client's word for it: what it reads first is the end of the connection, or TLS's alert, which is no HTTP/2.
+        Assert.Contains((await caller.StatusAsync()).StatusCode, new[] { StatusCode.Unavailable, StatusCode.Internal });
         await Assert.ThrowsAsync<HttpRequestException>(() => caller.GetAsync("/readyz"));
     }
 
