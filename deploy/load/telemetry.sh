@@ -145,7 +145,7 @@ awk -v rounds="$rounds" -v requests="$requests" -v cycles="$cycles" -v names="${
   }
   function at(values, n, share,  place) { place = int(n * share + 0.5); return values[place < 1 ? 1 : place > n ? n : place] }
   function median(values, n) { sort(values, n); return (values[int((n + 1) / 2)] + values[int(n / 2) + 1]) / 2 }
-  function show(name, other,  c, i, n, rates, ratios, all, ofCycles, half) {
+  function show(name, other,  c, i, n, m, x, low, high, rates, ratios, all, ofCycles, half) {
     if (!((name, 0, 0) in rate) || !((other, 0, 0) in rate)) return
     for (c = 0; c < cycles; c++) {
       for (i = 1; i <= rounds; i++) {
@@ -155,13 +155,13 @@ awk -v rounds="$rounds" -v requests="$requests" -v cycles="$cycles" -v names="${
       ofCycles[c + 1] = median(ratios, rounds)
     }
     sort(rates, n)
-    printf "%-9s %7.1f requests/s; %.3f ms of CPU a request; of %s: CPU %.4f, throughput ", name, at(rates, n, 0.5), cpu[name] * 10 / n / requests, other, cpu[name] / cpu[other]
+    printf "%-9s %7.1f requests/s; %.3f ms of CPU a request; of %s: throughput ", name, at(rates, n, 0.5), cpu[name] * 10 / n / requests, other
     # Order statistics that have the true median between them 95 times in 100: of the cycles, where there are several.
     m = cycles > 1 ? cycles : rounds
     half = 0.98 / sqrt(m)
     if (cycles > 1) { x = median(ofCycles, m); low = at(ofCycles, m, 0.5 - half); high = at(ofCycles, m, 0.5 + half) }
     else { x = median(all, m); low = at(all, m, 0.5 - half); high = at(all, m, 0.5 + half) }
-    printf "%.4f (95 %%: %.4f to %.4f)\n", x, low, high
+    printf "%.4f (95 %%: %.4f to %.4f), CPU %.4f\n", x, low, high, cpu[name] / cpu[other]
     if (cycles > 1) { for (c = 1; c <= cycles; c++) printf "%s%.3f", c == 1 ? "          " : " ", ofCycles[c]; print "" }
   }
   END {
