@@ -20,7 +20,7 @@ public sealed class ReceiveTests(ServerFixture fixture)
         using var metrics = new MetricCapture(server);
         using HttpClient attacker = Client(server, Attacker);
         using var end = new CancellationTokenSource();
-        Task[] stalled = [.. Enumerable.Range(0, 2).Select(_ => SendAsync(attacker, Sent, end.Token))];
+        Task[] stalled = [.. Enumerable.Range(0, 2).Select(_ => StallAsync(attacker, end.Token))];
 
         Assert.Equal("8", await UntilAsync(attacker, "8"));
         using (var other = new LoopbackClient(server, Other))
@@ -50,6 +50,15 @@ public sealed class ReceiveTests(ServerFixture fixture)
 
     private static async Task<string?> UntilAsync(HttpClient client, string status) =>
         await Eventually.GetAsync(() => SendAsync(client, int.MaxValue, TestContext.Current.CancellationToken), answer => answer == status);
+
+    // Until it is cancelled. Again where it is refused, as it is while the request beside which it arrives is still held.
+    private static async Task StallAsync(HttpClient client, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            Assert.Equal("8", await SendAsync(client, Sent, cancellation));
+        }
+    }
 
     // No image, but a message of its length; so many bytes of it, and then nothing more.
     private static async Task<string?> SendAsync(HttpClient client, int bytes, CancellationToken cancellation)
