@@ -79,7 +79,7 @@ internal static class BenchCommand
                 if (parsed.GetValue(server) is string address)
                 {
                     var load = new LoadSettings { Server = LoadCommand.Loopback(address), Process = parsed.GetValue(process), Effort = parsed.GetValue(effort)![0] };
-                    var served = new ServerBenchmark(opened, load, LoadImages.Read(parsed.GetValue(data)!, load.Effort, load.Seed), parsed.GetValue(repetitions));
+                    var served = new ServerBenchmark(opened, load, LoadImages.Read(parsed.GetValue(data)!, load.Seed), parsed.GetValue(repetitions));
                     report = report with { Server = await served.MeasureAsync(parsed.GetValue(requests), cancellation) };
                 }
 

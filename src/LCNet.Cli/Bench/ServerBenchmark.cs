@@ -25,11 +25,10 @@ internal sealed class ServerBenchmark(Bundle bundle, LoadSettings settings, Load
     public async Task<ServerReport> MeasureAsync(int requests, CancellationToken cancellation)
     {
         using var server = Process.GetProcessById(settings.Process!.Value);
-        using var run = new LoadRun(settings, images);
-        LCNet.V1.Model served = await run.ModelAsync(cancellation);
-        if (served.Name != bundle.Manifest.Model || served.DenseFlops != bundle.Flops.Dense)
+        using LoadRun run = await LoadRun.StartAsync(settings, images, cancellation);
+        if (run.Model.Name != bundle.Manifest.Model || run.Model.DenseFlops != bundle.Flops.Dense)
         {
-            throw new InvalidOperationException($"{settings.Server} serves {served.Name}, not {bundle.Manifest.Model}.");
+            throw new InvalidOperationException($"{settings.Server} serves {run.Model.Name}, not {bundle.Manifest.Model}.");
         }
 
         using var engine = InferenceEngine.Load(bundle, new EngineOptions());
@@ -72,7 +71,7 @@ internal sealed class ServerBenchmark(Bundle bundle, LoadSettings settings, Load
             InferenceResult result = engine.CreateResult();
             for (int i = Interlocked.Increment(ref next); i < count && Stopwatch.GetTimestamp() < until; i = Interlocked.Increment(ref next))
             {
-                ByteString encoded = images.Requests[i % images.Requests.Count].EncodedImage;
+                ByteString encoded = images.Files[i % images.Files.Count];
                 ImageDecoder.Decode(encoded.Span, input.Width, input.Height, ImageLimits.Default, rgb);
                 Pixels.Normalise(rgb, input.Mean, input.Std, values);
                 engine.RunAsync(values, settings.Effort ?? 1, Planner.NoCap, result, CancellationToken.None).AsTask().GetAwaiter().GetResult();

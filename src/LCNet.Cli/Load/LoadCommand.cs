@@ -13,6 +13,7 @@ internal static class LoadCommand
     private const int MaxSeconds = 900;
     private const int MaxRate = 100_000;
     private const int MaxConcurrency = 1024;
+    private const int MaxBatch = 1024;
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -28,18 +29,19 @@ internal static class LoadCommand
         var from = new Option<string?>("--from") { Description = "Loopback address to connect from, for example 127.0.0.2: to the server, another client." };
         var rate = new Option<double?>("--rate") { Description = "Open loop: requests a second, whether or not the server keeps up. Left out: a closed loop." };
         var concurrency = new Option<int>("--concurrency") { Description = "Closed loop, and warming up: requests at a time.", DefaultValueFactory = _ => 16 };
+        var batch = new Option<int>("--batch") { Description = "Images a request: one is sent by Classify, more by the Open Inference Protocol's ModelInfer.", DefaultValueFactory = _ => 1 };
         var connections = new Option<int>("--connections") { Description = "Connections that requests are spread over.", DefaultValueFactory = _ => 4 };
         var seconds = new Option<double>("--seconds") { Description = $"How long, at most {MaxSeconds}.", DefaultValueFactory = _ => 10 };
         var warm = new Option<double>("--warm-up") { Description = "Seconds of closed loop before.", DefaultValueFactory = _ => 3 };
         var deadline = new Option<double>("--deadline") { Description = "Seconds that a request may take.", DefaultValueFactory = _ => 10 };
         var objective = new Option<double>("--objective") { Description = "The latency in milliseconds that was promised.", DefaultValueFactory = _ => 100 };
-        var effort = new Option<double?>("--effort") { Description = "Effort of every request. Left out: the server's own." };
+        var effort = new Option<double?>("--effort") { Description = "Effort of every image. Left out: the server's own." };
         var process = new Option<int?>("--pid") { Description = "The server's process, to watch its memory (Linux)." };
         var seed = new Option<int>("--seed") { Description = "Of the order of the images, and of the moments at which an open loop sends.", DefaultValueFactory = _ => 1 };
         var json = new Option<bool>("--json") { Description = "Print JSON." };
         var command = new Command("load", "Load a server on this machine, and print goodput, latencies, refusals, effort and accuracy.")
         {
-            images, server, from, rate, concurrency, connections, seconds, warm, deadline, objective, effort, process, seed, json,
+            images, server, from, rate, concurrency, batch, connections, seconds, warm, deadline, objective, effort, process, seed, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -49,6 +51,7 @@ internal static class LoadCommand
                 From = parsed.GetValue(from) is string source ? LoopbackAddress("--from", source) : null,
                 Rate = parsed.GetValue(rate) is double perSecond ? Between("--rate", perSecond, 0.1, MaxRate) : null,
                 Concurrency = (int)Between("--concurrency", parsed.GetValue(concurrency), 1, MaxConcurrency),
+                Batch = (int)Between("--batch", parsed.GetValue(batch), 1, MaxBatch),
                 Connections = (int)Between("--connections", parsed.GetValue(connections), 1, MaxConcurrency),
                 Duration = TimeSpan.FromSeconds(Between("--seconds", parsed.GetValue(seconds), 0.1, MaxSeconds)),
                 WarmUp = TimeSpan.FromSeconds(Between("--warm-up", parsed.GetValue(warm), 0, MaxSeconds)),
@@ -67,9 +70,8 @@ internal static class LoadCommand
 
     private static async Task<LoadReport> RunAsync(LoadSettings settings, string source, CancellationToken cancellation)
     {
-        var images = LoadImages.Read(source, settings.Effort, settings.Seed);
-        using var run = new LoadRun(settings, images);
-        Model model = await run.ModelAsync(cancellation);
+        var images = LoadImages.Read(source, settings.Seed);
+        using LoadRun run = await LoadRun.StartAsync(settings, images, cancellation);
         await run.CloseAsync(settings.WarmUp, cancellation);
         GC.Collect();
         using MemoryWatch? memory = settings.Process is int number ? new MemoryWatch(number) : null;
@@ -77,14 +79,14 @@ internal static class LoadCommand
             ? await run.OpenAsync(rate, settings.Duration, cancellation)
             : await run.CloseAsync(settings.Duration, cancellation);
         cancellation.ThrowIfCancellationRequested();
-        return LoadReport.Of(samples, settings, model, memory?.Mebibytes);
+        return LoadReport.Of(samples, settings, run.Model, memory?.Mebibytes);
     }
 
     private static string Text(LoadReport report)
     {
         static string Share(double? value) => value is double share ? FormattableString.Invariant($"{100 * share:F2} %") : "-";
         return string.Join('\n', [
-            FormattableString.Invariant($"{report.Sent} requests in {report.Seconds:F1} s, {report.OfferedRate:F1} a second; answered {report.Goodput:F1} a second"),
+            FormattableString.Invariant($"{report.Sent} requests in {report.Seconds:F1} s, {report.OfferedRate:F1} a second; answered {report.Goodput:F1} a second, {report.ImageGoodput:F1} images"),
             $"statuses: {string.Join(", ", report.Statuses.Select(pair => $"{pair.Key} {pair.Value}"))}",
             $"answered: {report.Answered}; within the objective, of all requests: {Share(report.WithinObjective)}",
             $"refused:  {report.Refused}; within 50 ms: {Share(report.RefusedWithin50Ms)}, with a retry delay: {Share(report.RefusedWithRetryInfo)}",

@@ -8,6 +8,7 @@ namespace LCNet.Cli.Load;
 /// <param name="Sent">Requests.</param>
 /// <param name="OfferedRate">Requests a second that were sent.</param>
 /// <param name="Goodput">Answers a second, of those that came while requests were still sent.</param>
+/// <param name="ImageGoodput">The same in images.</param>
 /// <param name="Statuses">Requests by how they ended.</param>
 /// <param name="Answered">Latency of the answered, from when they were to be sent.</param>
 /// <param name="Refused">Latency of those that ended with RESOURCE_EXHAUSTED.</param>
@@ -15,9 +16,9 @@ namespace LCNet.Cli.Load;
 /// <param name="RefusedWithRetryInfo">Share of those that said when to try again; null where there is none.</param>
 /// <param name="WithinObjective">Share of all requests that were answered within the objective.</param>
 /// <param name="Lag">How much later than they were to be requests were sent.</param>
-/// <param name="MeanEffort">Of the answered; null where there is none.</param>
-/// <param name="LeastEffort">Of the answered; null where there is none.</param>
-/// <param name="Top1">Share of the answered whose class was right; null where there is none.</param>
+/// <param name="MeanEffort">Of the answered images; null where there is none.</param>
+/// <param name="LeastEffort">Of the answered images; null where there is none.</param>
+/// <param name="Top1">Share of the answered images whose class was right; null where there is none.</param>
 /// <param name="PredictedTop1">What the calibration table says of the efforts that the replies had; null where there is none.</param>
 /// <param name="FullTop1">What it says of effort 1.</param>
 /// <param name="MemoryMiB">The server's resident memory: the median of the first ten seconds, that of the last ten, and the most; null where it was not watched.</param>
@@ -26,6 +27,7 @@ internal sealed record LoadReport(
     int Sent,
     double OfferedRate,
     double Goodput,
+    double ImageGoodput,
     IReadOnlyDictionary<StatusCode, int> Statuses,
     Percentiles? Answered,
     Percentiles? Refused,
@@ -53,11 +55,14 @@ internal sealed record LoadReport(
         double seconds = settings.Duration.TotalSeconds;
         LoadSample[] answered = [.. samples.Where(sample => sample.Status == StatusCode.OK)];
         LoadSample[] refused = [.. samples.Where(sample => sample.Status == StatusCode.ResourceExhausted)];
+        LoadSample[] inTime = [.. answered.Where(sample => sample.End <= seconds)];
+        double[] efforts = [.. answered.SelectMany(sample => sample.Answer.Efforts)];
         return new LoadReport(
             seconds,
             samples.Count,
             samples.Count / seconds,
-            answered.Count(sample => sample.End <= seconds) / seconds,
+            inTime.Length / seconds,
+            inTime.Sum(sample => sample.Answer.Efforts.Count) / seconds,
             samples.CountBy(sample => sample.Status).OrderBy(pair => pair.Key).ToDictionary(),
             Percentiles.Of(answered.Select(sample => sample.Latency)),
             Percentiles.Of(refused.Select(sample => sample.Latency)),
@@ -65,10 +70,10 @@ internal sealed record LoadReport(
             Mean(refused, sample => sample.HasRetryInfo ? 1 : 0),
             (double)answered.Count(sample => sample.Latency <= settings.Objective.TotalSeconds) / samples.Count,
             Percentiles.Of(samples.Select(sample => sample.Lag)),
-            Mean(answered, sample => sample.Effort),
-            answered.Length == 0 ? null : answered.Min(sample => sample.Effort),
-            Mean(answered, sample => sample.IsRight ? 1 : 0),
-            Mean(answered, sample => Predict(model, sample.Effort)),
+            Mean(efforts, effort => effort),
+            efforts.Length == 0 ? null : efforts.Min(),
+            efforts.Length == 0 ? null : (double)answered.Sum(sample => sample.Answer.Right) / efforts.Length,
+            Mean(efforts, effort => Predict(model, effort)),
             Predict(model, 1),
             memory is { Length: > 0 } ? [Middle(memory[..Math.Min(Edge, memory.Length)]), Middle(memory[^Math.Min(Edge, memory.Length)..]), memory.Max()] : null);
     }
@@ -88,7 +93,7 @@ internal sealed record LoadReport(
         };
     }
 
-    private static double? Mean(LoadSample[] samples, Func<LoadSample, double> value) => samples.Length == 0 ? null : samples.Average(value);
+    private static double? Mean<T>(T[] items, Func<T, double> value) => items.Length == 0 ? null : items.Average(value);
 
     private static double Middle(double[] values) => Bench.Statistics.Median(values);
 }

@@ -12,27 +12,46 @@ internal sealed class LoadRun : IDisposable
 {
     private const string DetailsTrailer = "grpc-status-details-bin";
     private readonly LoadSettings _settings;
-    private readonly LoadImages _images;
     private readonly List<GrpcChannel> _channels = [];
-    private readonly Classifier.ClassifierClient[] _clients;
+    private readonly CallInvoker[] _invokers;
+    private ILoadCalls? _calls;
     private ConcurrentBag<LoadSample> _samples = [];
 
-    /// <summary>Makes connections, which open with the first requests.</summary>
-    public LoadRun(LoadSettings settings, LoadImages images)
+    private LoadRun(LoadSettings settings)
     {
         _settings = settings;
-        _images = images;
         for (int i = 0; i < settings.Connections; i++)
         {
             _channels.Add(GrpcChannel.ForAddress(settings.Server, new GrpcChannelOptions { HttpHandler = Handler(settings), DisposeHttpClient = true }));
         }
 
-        _clients = [.. _channels.Select(channel => new Classifier.ClassifierClient(channel))];
+        _invokers = [.. _channels.Select(channel => channel.CreateCallInvoker())];
     }
 
     /// <summary>The server's only model.</summary>
-    public async Task<Model> ModelAsync(CancellationToken cancellation) =>
-        await _clients[0].GetModelAsync(new GetModelRequest(), deadline: DateTime.UtcNow + _settings.Deadline, cancellationToken: cancellation);
+    public Model Model { get; private set; } = new();
+
+    /// <summary>Connects, and asks the server for its only model.</summary>
+    /// <param name="settings">Of the run.</param>
+    /// <param name="images">To be classified, in turns.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="RpcException">The server does not answer, or has several models.</exception>
+    public static async Task<LoadRun> StartAsync(LoadSettings settings, LoadImages images, CancellationToken cancellation)
+    {
+        var run = new LoadRun(settings);
+        try
+        {
+            run.Model = await new Classifier.ClassifierClient(run._invokers[0]).GetModelAsync(
+                new GetModelRequest(), deadline: DateTime.UtcNow + settings.Deadline, cancellationToken: cancellation);
+            run._calls = settings.Batch == 1 ? new ClassifyCalls(images, settings.Effort) : new InferCalls(images, settings.Batch, run.Model.Name, settings.Effort);
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Sends the next request as soon as one is answered, so many at a time, for so long.</summary>
     public Task<IReadOnlyCollection<LoadSample>> CloseAsync(TimeSpan duration, CancellationToken cancellation)
@@ -134,25 +153,10 @@ internal sealed class LoadRun : IDisposable
 
     private async Task SendAsync(int number, double due, long began, CancellationToken cancellation)
     {
-        int image = number % _images.Requests.Count;
         double lag = Stopwatch.GetElapsedTime(began).TotalSeconds - due;
-        var status = StatusCode.OK;
-        bool explained = false;
-        ClassifyResponse? reply = null;
-        try
-        {
-            using AsyncUnaryCall<ClassifyResponse> call = _clients[number % _clients.Length].ClassifyAsync(
-                _images.Requests[image], deadline: DateTime.UtcNow + _settings.Deadline, cancellationToken: cancellation);
-            reply = await call.ResponseAsync.ConfigureAwait(false);
-        }
-        catch (RpcException exception)
-        {
-            status = exception.StatusCode;
-            explained = exception.Trailers.Get(DetailsTrailer) is not null;
-        }
-
+        var options = new CallOptions(deadline: DateTime.UtcNow + _settings.Deadline, cancellationToken: cancellation);
+        LoadAnswer answer = await _calls!.SendAsync(_invokers[number % _invokers.Length], number, options).ConfigureAwait(false);
         double latency = Stopwatch.GetElapsedTime(began).TotalSeconds - due;
-        bool right = reply is not null && reply.Predictions[0].Label == _images.Classes[image];
-        _samples.Add(new LoadSample(status, due, lag, latency, reply?.Compute.Effort ?? 0, right, explained));
+        _samples.Add(new LoadSample(due, lag, latency, answer, answer.Failure?.Trailers.Get(DetailsTrailer) is not null));
     }
 }

@@ -14,6 +14,9 @@ internal sealed record LoadSettings
     /// <summary>Requests a second, whether or not the server keeps up; null for a closed loop.</summary>
     public double? Rate { get; init; }
 
+    /// <summary>Images a request: 1 are sent by <c>Classify</c>, more by the Open Inference Protocol's <c>ModelInfer</c>.</summary>
+    public int Batch { get; init; } = 1;
+
     /// <summary>Requests at a time, in a closed loop and while warming up.</summary>
     public int Concurrency { get; init; } = 16;
 
@@ -32,7 +35,7 @@ internal sealed record LoadSettings
     /// <summary>The latency that was promised, to count those that kept it.</summary>
     public TimeSpan Objective { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Effort of every request; null to leave it to the server.</summary>
+    /// <summary>Effort of every image; null to leave it to the server.</summary>
     public double? Effort { get; init; }
 
     /// <summary>The server's process, whose memory is to be watched; null for none.</summary>
