@@ -18,6 +18,7 @@ public sealed class AdmissionControl
     private readonly ServiceRate _rate = new();
     private readonly ClientRound _round;
     private int _running;
+    private long _elasticFlops = long.MaxValue;
     private bool _closed;
 
     /// <summary>Makes an empty queue.</summary>
@@ -42,7 +43,7 @@ public sealed class AdmissionControl
     /// <summary>Images that wait.</summary>
     public int WaitingImages => Read(() => _round.Images);
 
-    /// <summary>FLOPs that those are expected to cost.</summary>
+    /// <summary>FLOPs that those were expected to cost when they came.</summary>
     public long WaitingFlops => Read(() => _round.Flops);
 
     /// <summary>Bytes that their requests hold.</summary>
@@ -54,7 +55,17 @@ public sealed class AdmissionControl
     /// <summary>Planned FLOPs a second that all slots together get done, as lately measured; 0 before anything ran.</summary>
     public double FlopsPerSecond => Read(() => Speed);
 
-    /// <summary>How long everything that waits is expected to take; zero before anything ran.</summary>
+    /// <summary>
+    /// What an image of an elastic request would cost now, in FLOPs; above what it was expected to cost when it came, it is that. Begins there. Nobody is refused
+    /// because of what waits at a cost that it will not have any more.
+    /// </summary>
+    public long ElasticFlops
+    {
+        get => Volatile.Read(ref _elasticFlops);
+        set => Volatile.Write(ref _elasticFlops, value);
+    }
+
+    /// <summary>How long everything that waits would take at the cost that was expected when it came; zero before anything ran.</summary>
     public TimeSpan ExpectedDelay => Read(() => Duration(_round.Flops));
 
     private double Speed => _rate.FlopsPerSecond * _options.Slots;
@@ -225,7 +236,7 @@ public sealed class AdmissionControl
             return null;
         }
 
-        TimeSpan delay = Duration(_round.Ahead(line, flops));
+        TimeSpan delay = Duration(_round.Ahead(line, flops, ElasticFlops));
         if (delay > _options.MaxDelay)
         {
             return Refuse(RefusalReason.Delay, 0, delay);

@@ -12,8 +12,9 @@ public abstract class AdmissionTicket
     /// <param name="imageFlops">What one of them is expected to cost, at least 0.</param>
     /// <param name="bytes">What the request holds while it waits, at least 0.</param>
     /// <param name="expires">When its deadline is, as a timestamp of the queue's clock; <see cref="long.MaxValue"/> for none.</param>
+    /// <param name="isElastic">Whether its images may cost less once their turn has come: <see cref="AdmissionControl.ElasticFlops"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
-    protected AdmissionTicket(string client, int images, long imageFlops, long bytes, long expires)
+    protected AdmissionTicket(string client, int images, long imageFlops, long bytes, long expires, bool isElastic)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentOutOfRangeException.ThrowIfLessThan(images, 1);
@@ -24,6 +25,7 @@ public abstract class AdmissionTicket
         ImageFlops = imageFlops;
         Bytes = bytes;
         Expires = expires;
+        IsElastic = isElastic;
     }
 
     /// <summary>Whose request it is.</summary>
@@ -40,6 +42,9 @@ public abstract class AdmissionTicket
 
     /// <summary>When its deadline is, as a timestamp of the queue's clock; <see cref="long.MaxValue"/> for none.</summary>
     public long Expires { get; }
+
+    /// <summary>Whether its images may cost less once their turn has come.</summary>
+    public bool IsElastic { get; }
 
     // All of these belong to the queue, under its lock.
     internal ClientLine? Line { get; set; }

@@ -12,8 +12,14 @@ internal sealed class ClientLine(string client)
     /// <summary>Images that wait.</summary>
     public int Images { get; set; }
 
-    /// <summary>What those are expected to cost.</summary>
+    /// <summary>What those were expected to cost when they came.</summary>
     public long Flops { get; set; }
+
+    /// <summary>Those of them that are elastic.</summary>
+    public int ElasticImages { get; set; }
+
+    /// <summary>What the elastic ones were expected to cost when they came.</summary>
+    public long ElasticFlops { get; set; }
 
     /// <summary>What their requests hold.</summary>
     public long Bytes { get; set; }
@@ -26,4 +32,8 @@ internal sealed class ClientLine(string client)
 
     /// <summary>Whether it has been given what it may spend in this round.</summary>
     public bool IsServed { get; set; }
+
+    /// <summary>What those that wait would cost now.</summary>
+    /// <param name="elastic">What an elastic one costs now.</param>
+    public long FlopsNow(long elastic) => ElasticImages == 0 ? Flops : Flops - ElasticFlops + (long)Math.Min(ElasticFlops, (double)ElasticImages * elastic);
 }

@@ -21,7 +21,7 @@ internal sealed class ClientRound(int maxClients, long quantum)
     /// <summary>Images that wait.</summary>
     public int Images { get; private set; }
 
-    /// <summary>FLOPs that those are expected to cost.</summary>
+    /// <summary>FLOPs that those were expected to cost when they came.</summary>
     public long Flops { get; private set; }
 
     /// <summary>Bytes that their requests hold.</summary>
@@ -34,13 +34,14 @@ internal sealed class ClientRound(int maxClients, long quantum)
     /// <summary>FLOPs that get done before a client's next request is: until then each other client gets as much done as it, or all that it has.</summary>
     /// <param name="line">The client's; null where it has none.</param>
     /// <param name="flops">Of the request.</param>
-    public long Ahead(ClientLine? line, long flops)
+    /// <param name="elastic">What an elastic image costs now.</param>
+    public long Ahead(ClientLine? line, long flops, long elastic)
     {
-        long own = line?.Flops ?? 0;
+        long own = line?.FlopsNow(elastic) ?? 0;
         long ahead = own;
         foreach (ClientLine other in _round)
         {
-            ahead += other == line ? 0 : Math.Min(other.Flops, own + flops);
+            ahead += other == line ? 0 : Math.Min(other.FlopsNow(elastic), own + flops);
         }
 
         return ahead;
@@ -81,7 +82,7 @@ internal sealed class ClientRound(int maxClients, long quantum)
 
         ticket.Line = line;
         ticket.Place = line.Tickets.AddLast(ticket);
-        Count(line, ticket.Images, ticket.Images * ticket.ImageFlops, ticket.Bytes);
+        Count(line, ticket, ticket.Images, ticket.Bytes);
     }
 
     /// <summary>Takes a request's images that wait out of its line.</summary>
@@ -97,7 +98,7 @@ internal sealed class ClientRound(int maxClients, long quantum)
         int left = ticket.Waiting;
         line.Tickets.Remove(place);
         ticket.Place = null;
-        Count(line, -left, -left * ticket.ImageFlops, -ticket.Bytes);
+        Count(line, ticket, -left, -ticket.Bytes);
         if (line.Tickets.Count == 0)
         {
             _round.Remove(line);
@@ -146,7 +147,7 @@ internal sealed class ClientRound(int maxClients, long quantum)
         var turn = new AdmissionTurn(ticket, ticket.Taken++);
         line.Running++;
         line.Deficit = Bound(line.Deficit - ticket.ImageFlops);
-        Count(line, -1, -ticket.ImageFlops, 0);
+        Count(line, ticket, -1, 0);
         if (ticket.Taken == ticket.Images)
         {
             Remove(ticket);
@@ -170,14 +171,20 @@ internal sealed class ClientRound(int maxClients, long quantum)
         Forget(line);
     }
 
-    private void Count(ClientLine line, int images, long flops, long bytes)
+    private void Count(ClientLine line, AdmissionTicket ticket, int images, long bytes)
     {
+        long flops = images * ticket.ImageFlops;
         Images += images;
         Flops += flops;
         Bytes += bytes;
         line.Images += images;
         line.Flops += flops;
         line.Bytes += bytes;
+        if (ticket.IsElastic)
+        {
+            line.ElasticImages += images;
+            line.ElasticFlops += flops;
+        }
     }
 
     // What a client owes is forgotten with it: it has waited for all that it sent.

@@ -23,7 +23,7 @@ internal sealed class ImageTicket : AdmissionTicket
     /// <param name="run">Runs one of them on the calling thread.</param>
     /// <param name="cancellation">The call's.</param>
     public ImageTicket(ImageJob job, ImageStep run, CancellationToken cancellation)
-        : base(job.Caller.Client, job.Inputs.Count, job.Model.PlannedFlops(job.Dial), job.Inputs.Sum(input => (long)input.Bytes), job.Caller.Expires)
+        : base(job.Caller.Client, job.Inputs.Count, job.Model.PlannedFlops(job.Dial), job.Inputs.Sum(input => (long)input.Bytes), job.Caller.Expires, job.Dial.IsFree)
     {
         _job = job;
         _run = run;

@@ -81,7 +81,20 @@ internal sealed class ServedModel : IDisposable
     public AdmissionControl Queue { get; }
 
     /// <summary>The effort in force for requests that state neither an effort nor a cap.</summary>
-    public double Effort => _brownout?.Observe(Queue.ExpectedDelay) ?? _defaultEffort;
+    public double Effort
+    {
+        get
+        {
+            if (_brownout is null)
+            {
+                return _defaultEffort;
+            }
+
+            double effort = _brownout.Observe(Queue.ExpectedDelay);
+            Queue.ElasticFlops = (long)Engine.Efforts.FlopsFor(effort);
+            return effort;
+        }
+    }
 
     /// <summary>What an image is expected to cost if it ran now, in FLOPs.</summary>
     public long PlannedFlops(Dial dial) => Math.Min(dial.Cap, (long)Engine.Efforts.FlopsFor(dial.IsFree ? Effort : dial.Effort));

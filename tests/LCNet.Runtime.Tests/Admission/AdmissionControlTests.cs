@@ -25,6 +25,29 @@ public sealed class AdmissionControlTests
     }
 
     [Fact]
+    public void Enter_ElasticImagesThatHaveBecomeCheaper_AreWaitedForAtWhatTheyCostNow()
+    {
+        AdmissionControl queue = _queues.Busy();
+        var first = new TestTicket("a", Second * 4 / 10, images: 3, isElastic: true);
+        Assert.Null(queue.Enter(first));
+        Assert.Equal(TimeSpan.FromSeconds(1.2), queue.Enter(new TestTicket("a", 1))!.Delay);
+
+        queue.ElasticFlops = Second / 10;
+        Assert.Null(queue.Enter(new TestTicket("a", Second * 8 / 10)));
+        Assert.Equal(TimeSpan.FromSeconds(1.1), queue.Enter(new TestTicket("a", 1))!.Delay);
+
+        // What they were expected to cost is still what the brownout controller is told, and no cost is higher than that.
+        Assert.Equal(TimeSpan.FromSeconds(2), queue.ExpectedDelay);
+        queue.ElasticFlops = long.MaxValue;
+        Assert.Equal(TimeSpan.FromSeconds(2), queue.Enter(new TestTicket("a", 1))!.Delay);
+
+        queue.ElasticFlops = 0;
+        Assert.Equal(3, queue.Withdraw(first));
+        Assert.Null(queue.Enter(new TestTicket("a", Second * 5 / 10)));
+        Assert.Equal(TimeSpan.FromSeconds(1.3), queue.Enter(new TestTicket("a", 1))!.Delay);
+    }
+
+    [Fact]
     public void Enter_Refused_IsToldTheDelayAndWhenToTryAgain()
     {
         AdmissionControl queue = _queues.Busy();
