@@ -1,5 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace LCNet.Runtime;
 
@@ -121,26 +124,65 @@ internal sealed unsafe class PlaneBuffer
     public void Split(PlaneBuffer phases, int planes)
     {
         bool isWhole = phases.Planes >= 4 * planes;
+        int stride = phases.Layout.RowStride;
         for (int plane = 0; plane < planes; plane++)
         {
-            for (int phase = 0; phase < (isWhole ? 4 : 1); phase++)
+            float* source = Plane(plane);
+            for (int row = 0; row < Layout.Height; row += isWhole ? 1 : 2)
             {
-                SplitPhase(Plane(plane), phases.Plane(isWhole ? (4 * plane) + phase : plane), phases.Layout.RowStride, phase >> 1, phase & 1);
+                int target = (row >> 1) * stride;
+                int phase = isWhole ? (4 * plane) + (2 * (row & 1)) : plane;
+                SplitRow(source + (row * Layout.RowStride), phases.Plane(phase) + target, isWhole ? phases.Plane(phase + 1) + target : null, Layout.Width);
             }
         }
     }
 
-    private void SplitPhase(float* source, float* target, int targetStride, int firstRow, int firstColumn)
+    private static void SplitRow(float* row, float* even, float* odd, int width)
     {
-        for (int row = firstRow; row < Layout.Height; row += 2)
+        int lanes = Vector128<float>.Count;
+        int pairs = width >> 1;
+        int last = pairs - lanes;
+        for (int x = 0; last >= 0; x = Math.Min(x + lanes, last))
         {
-            float* from = source + (row * Layout.RowStride) + firstColumn;
-            float* to = target + ((row >> 1) * targetStride);
-            int count = (Layout.Width - firstColumn + 1) >> 1;
-            for (int i = 0; i < count; i++)
+            Vector128<float> first = Vector128.Load(row + (2 * x));
+            Vector128<float> second = Vector128.Load(row + (2 * x) + lanes);
+            Even(first, second).Store(even + x);
+            if (odd != null)
             {
-                to[i] = from[2 * i];
+                Odd(first, second).Store(odd + x);
+            }
+
+            if (x == last)
+            {
+                break;
             }
         }
+
+        for (int x = last < 0 ? 0 : pairs; x < pairs; x++)
+        {
+            even[x] = row[2 * x];
+            if (odd != null)
+            {
+                odd[x] = row[(2 * x) + 1];
+            }
+        }
+
+        if ((width & 1) != 0)
+        {
+            even[pairs] = row[width - 1];
+        }
     }
+
+    // One instruction each, where the machine has it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Even(Vector128<float> first, Vector128<float> second) =>
+        Sse.IsSupported ? Sse.Shuffle(first, second, 0b10_00_10_00)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.UnzipEven(first, second)
+        : Vector128.Create(first[0], first[2], second[0], second[2]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Odd(Vector128<float> first, Vector128<float> second) =>
+        Sse.IsSupported ? Sse.Shuffle(first, second, 0b11_01_11_01)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.UnzipOdd(first, second)
+        : Vector128.Create(first[1], first[3], second[1], second[3]);
 }

@@ -12,6 +12,7 @@ internal sealed class SimdLane<TSimd, TVector> : ISegmentLane
     private readonly SimdBlock<TSimd, TVector>[] _blocks;
     private readonly float[] _features;
     private PlaneBuffer _current;
+    private bool _hasMeans;
 
     /// <summary>Makes a lane.</summary>
     public SimdLane(SimdNetwork network)
@@ -26,13 +27,13 @@ internal sealed class SimdLane<TSimd, TVector> : ISegmentLane
         _current = _stem.Output;
     }
 
-    public void Stem(ReadOnlySpan<float> image) => _current = _stem.Run(image);
+    public void Stem(ReadOnlySpan<float> image) => Set(_stem.Run(image));
 
     public void Gate(int span, float effort, Span<float> layers, Span<float> channels)
     {
         int count = _network.Manifest.Blocks[_network.Manifest.Spans[span].FirstBlock].Input.Channels;
+        Means(count);
         Span<float> features = _features.AsSpan(0, count + 1);
-        _current.Means<TSimd, TVector>(features[..count]);
         features[count] = effort;
         GateWeights gate = _network.Gates[span];
         gate.Layers.Run(features, layers);
@@ -42,19 +43,35 @@ internal sealed class SimdLane<TSimd, TVector> : ISegmentLane
     }
 
     public void Block(int block, ReadOnlySpan<long> keep, ReadOnlySpan<float> channelScales, float layerScale) =>
-        _current = _blocks[block].Run(_current, keep, channelScales, layerScale);
+        Set(_blocks[block].Run(_current, keep, channelScales, layerScale));
 
-    public void Shortcut(int block) => _current = _blocks[block].RunShortcut(_current);
+    public void Shortcut(int block) => Set(_blocks[block].RunShortcut(_current));
 
     public void Head(Span<float> logits)
     {
-        Span<float> features = _features.AsSpan(0, _network.Manifest.Blocks[^1].Output.Channels);
-        _current.Means<TSimd, TVector>(features);
-        _network.Head.Run(features, logits);
+        int count = _network.Manifest.Blocks[^1].Output.Channels;
+        Means(count);
+        _network.Head.Run(_features.AsSpan(0, count), logits);
     }
 
     public void Dispose()
     {
+    }
+
+    private void Set(PlaneBuffer activation)
+    {
+        _current = activation;
+        _hasMeans = false;
+    }
+
+    // Behind a block that was skipped they are what they were.
+    private void Means(int count)
+    {
+        if (!_hasMeans)
+        {
+            _current.Means<TSimd, TVector>(_features.AsSpan(0, count));
+            _hasMeans = true;
+        }
     }
 
     private static void Clamp(Span<float> saliences)

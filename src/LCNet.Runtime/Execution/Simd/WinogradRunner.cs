@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace LCNet.Runtime;
@@ -96,9 +97,11 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
         TVector four = TSimd.Broadcast(4);
         TVector minusFour = TSimd.Broadcast(-4);
         TVector minusFive = TSimd.Broadcast(-5);
-        float* source = input.Plane(plane);
         int stride = input.Layout.RowStride;
         int last = _width - TSimd.Lanes;
+        float* source = input.Plane(plane);
+        float* target = band.Inputs[0].Plane(plane);
+        nint part = band.InputsApart;
         for (int group = 0; group < band.Rows; group++)
         {
             int row = WinogradWeights.OutputRows * (band.First + group);
@@ -108,13 +111,6 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
             float* r3 = InputRow(source, row + 2, stride);
             float* r4 = InputRow(source, row + 3, stride);
             float* r5 = InputRow(source, row + 4, stride);
-            int target = group * band.Stride;
-            float* t0 = band.Inputs[0].Plane(plane) + target;
-            float* t1 = band.Inputs[1].Plane(plane) + target;
-            float* t2 = band.Inputs[2].Plane(plane) + target;
-            float* t3 = band.Inputs[3].Plane(plane) + target;
-            float* t4 = band.Inputs[4].Plane(plane) + target;
-            float* t5 = band.Inputs[5].Plane(plane) + target;
             for (int x = 0; ; x = Math.Min(x + TSimd.Lanes, last))
             {
                 TVector d1 = TSimd.Load(r1 + x);
@@ -126,17 +122,20 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
                 TVector evenOfTwo = TSimd.Subtract(d4, d2);
                 TVector oddOfTwo = TSimd.Subtract(d3, d1);
                 oddOfTwo = TSimd.Add(oddOfTwo, oddOfTwo);
-                TSimd.Store(TSimd.MultiplyAdd(TSimd.Load(r0 + x), four, TSimd.MultiplyAdd(d2, minusFive, d4)), t0 + x);
-                TSimd.Store(TSimd.Add(even, odd), t1 + x);
-                TSimd.Store(TSimd.Subtract(even, odd), t2 + x);
-                TSimd.Store(TSimd.Add(evenOfTwo, oddOfTwo), t3 + x);
-                TSimd.Store(TSimd.Subtract(evenOfTwo, oddOfTwo), t4 + x);
-                TSimd.Store(TSimd.MultiplyAdd(d1, four, TSimd.MultiplyAdd(d3, minusFive, TSimd.Load(r5 + x))), t5 + x);
+                float* to = target + x;
+                TSimd.Store(TSimd.MultiplyAdd(TSimd.Load(r0 + x), four, TSimd.MultiplyAdd(d2, minusFive, d4)), to);
+                TSimd.Store(TSimd.Add(even, odd), to += part);
+                TSimd.Store(TSimd.Subtract(even, odd), to += part);
+                TSimd.Store(TSimd.Add(evenOfTwo, oddOfTwo), to += part);
+                TSimd.Store(TSimd.Subtract(evenOfTwo, oddOfTwo), to += part);
+                TSimd.Store(TSimd.MultiplyAdd(d1, four, TSimd.MultiplyAdd(d3, minusFive, TSimd.Load(r5 + x))), to + part);
                 if (x == last)
                 {
                     break;
                 }
             }
+
+            target += band.Stride;
         }
     }
 
@@ -149,51 +148,60 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
         TVector scale = TSimd.Broadcast(call.Scales.IsEmpty ? call.Scale : call.Scales[plane]);
         TVector bias = TSimd.Broadcast(_convolution.Bias(channel));
         TVector floor = TSimd.Broadcast(call.HasRelu ? 0 : float.NegativeInfinity);
-        int stride = call.Output.Layout.RowStride;
+        nint stride = call.Output.Layout.RowStride;
         int last = _width - TSimd.Lanes;
+        float* target = call.Output.Plane(plane);
+        float* residual = call.Residual is null ? null : call.Residual.Plane(plane);
+        float* source = band.Outputs[0].Plane(plane);
+        nint part = band.OutputsApart;
         for (int group = 0; group < band.Rows; group++)
         {
             int row = WinogradWeights.OutputRows * (band.First + group);
             int rows = Math.Min(WinogradWeights.OutputRows, _height - row);
-            float* target = call.Output.Plane(plane) + (row * stride);
-            float* residual = call.Residual is null ? null : call.Residual.Plane(plane) + (row * stride);
-            int source = group * band.Stride;
-            float* m0 = band.Outputs[0].Plane(plane) + source;
-            float* m1 = band.Outputs[1].Plane(plane) + source;
-            float* m2 = band.Outputs[2].Plane(plane) + source;
-            float* m3 = band.Outputs[3].Plane(plane) + source;
-            float* m4 = band.Outputs[4].Plane(plane) + source;
-            float* m5 = band.Outputs[5].Plane(plane) + source;
             for (int x = 0; ; x = Math.Min(x + TSimd.Lanes, last))
             {
-                TVector one = TSimd.Load(m1 + x);
-                TVector minusOne = TSimd.Load(m2 + x);
-                TVector two = TSimd.Load(m3 + x);
-                TVector minusTwo = TSimd.Load(m4 + x);
+                float* from = source + x;
+                TVector zero = TSimd.Load(from);
+                TVector one = TSimd.Load(from += part);
+                TVector minusOne = TSimd.Load(from += part);
+                TVector two = TSimd.Load(from += part);
+                TVector minusTwo = TSimd.Load(from += part);
                 TVector sum = TSimd.Add(TSimd.Add(one, minusOne), bias);
                 TVector difference = TSimd.Add(TSimd.Subtract(one, minusOne), bias);
                 TVector sumOfTwo = TSimd.Add(two, minusTwo);
                 TVector differenceOfTwo = TSimd.Subtract(two, minusTwo);
-                Write(TSimd.Add(TSimd.Load(m0 + x), TSimd.Add(sum, sumOfTwo)), 0);
-                Write(TSimd.Add(difference, TSimd.Add(differenceOfTwo, differenceOfTwo)), 1);
-                Write(TSimd.MultiplyAdd(sumOfTwo, four, sum), 2);
-                Write(TSimd.MultiplyAdd(differenceOfTwo, eight, TSimd.Add(difference, TSimd.Load(m5 + x))), 3);
+                nint at = (row * stride) + x;
+                Write(TSimd.Add(zero, TSimd.Add(sum, sumOfTwo)), scale, floor, residual, target, at);
+                if (rows > 1)
+                {
+                    Write(TSimd.Add(difference, TSimd.Add(differenceOfTwo, differenceOfTwo)), scale, floor, residual, target, at += stride);
+                }
+
+                if (rows > 2)
+                {
+                    Write(TSimd.MultiplyAdd(sumOfTwo, four, sum), scale, floor, residual, target, at += stride);
+                }
+
+                if (rows > 3)
+                {
+                    Write(TSimd.MultiplyAdd(differenceOfTwo, eight, TSimd.Add(difference, TSimd.Load(from + part))), scale, floor, residual, target, at + stride);
+                }
+
                 if (x == last)
                 {
                     break;
                 }
-
-                void Write(TVector value, int below)
-                {
-                    if (below < rows)
-                    {
-                        int at = (below * stride) + x;
-                        TVector added = residual is null ? default : TSimd.Load(residual + at);
-                        TSimd.Store(TSimd.Max(floor, TSimd.MultiplyAdd(value, scale, added)), target + at);
-                    }
-                }
             }
+
+            source += band.Stride;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Write(TVector value, TVector scale, TVector floor, float* residual, float* target, nint at)
+    {
+        TVector added = residual == null ? default : TSimd.Load(residual + at);
+        TSimd.Store(TSimd.Max(floor, TSimd.MultiplyAdd(value, scale, added)), target + at);
     }
 
     // The row below the last is the halo; those below it are not there.
@@ -217,6 +225,8 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
             Inputs = Parts("transformed input", convolution.Inputs);
             Outputs = Parts("transformed output", convolution.Outputs);
             Stride = Inputs[0].Layout.RowStride;
+            InputsApart = (nint)convolution.Inputs * Inputs[0].Layout.PlaneStride;
+            OutputsApart = (nint)convolution.Outputs * Outputs[0].Layout.PlaneStride;
             Terms = convolution.Winograd.Convolutions[0].Terms(Inputs[0].Layout);
         }
 
@@ -228,6 +238,12 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
 
         /// <summary>Floats from one transformed row to the next.</summary>
         public int Stride { get; }
+
+        /// <summary>Floats from a plane of one convolution's input to that of the next one's.</summary>
+        public nint InputsApart { get; }
+
+        /// <summary>Floats from a plane of one convolution's output to that of the next one's.</summary>
+        public nint OutputsApart { get; }
 
         /// <summary>Planes of the transformed input, one buffer a convolution.</summary>
         public PlaneBuffer[] Inputs { get; }
