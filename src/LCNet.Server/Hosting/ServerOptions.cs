@@ -50,8 +50,11 @@ public sealed record ServerOptions
     /// </summary>
     public int Workers { get; init; }
 
-    /// <summary>Images of a model that may wait, 0 to 1,000,000 (default 1024); one more is refused with <c>RESOURCE_EXHAUSTED</c>.</summary>
-    public int MaxQueue { get; init; } = 1024;
+    /// <summary>
+    /// Images of a model that may wait, 0 to 1,000,000 (default 4096); one more is refused with <c>RESOURCE_EXHAUSTED</c>. It bounds memory: small networks get
+    /// thousands of images done within <see cref="QueueObjective"/>.
+    /// </summary>
+    public int MaxQueue { get; init; } = 4096;
 
     /// <summary>Most images of a model that run together where images run in batches, 1 to 256 (default 32). Loading takes time and memory in proportion.</summary>
     public int BatchMaxImages { get; init; } = new EngineOptions().MaxBatch;

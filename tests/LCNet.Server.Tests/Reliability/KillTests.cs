@@ -22,7 +22,6 @@ public sealed class KillTests(ServerFixture fixture) : IDisposable
         int answered = 0;
         for (int i = 0; i < Kills; i++)
         {
-            // The same contents as another version: whichever answers, the answers are the same.
             using (var starting = new ServerProgram([.. TestServer.Arguments(models)]))
             {
                 await Task.Delay(random.NextDouble() * Latest, TestContext.Current.CancellationToken);
@@ -35,6 +34,7 @@ public sealed class KillTests(ServerFixture fixture) : IDisposable
             await traffic.MoreAsync(1);
             Assert.Empty(traffic.Failures);
 
+            // The same contents as another version: whichever answers, the answers are the same.
             Bundle next = TestBundle.Copy(fixture.Bundle, Path.Combine(_folder.FullName, "next"), i + 2);
             Directory.Move(next.Folder, Path.Combine(models, ServerFixture.Model, $"{i + 2}"));
             await Task.Delay(random.NextDouble() * Latest, TestContext.Current.CancellationToken);

@@ -23,8 +23,6 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
 
     private const int OutputsAtATime = 12;
 
-    // Floats of a plane from which on the next one lies in another page, where the processor does not fetch ahead by itself.
-    private const int Page = 1024;
     private readonly Term[] _terms;
     private readonly OutputChannel[] _outputs;
     private readonly float[] _packed;
@@ -65,7 +63,9 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         {
             Input = call.Input.Start,
             Floor = call.HasRelu ? 0 : float.NegativeInfinity,
-            FetchesAhead = layout.PlaneStride >= Page,
+
+            // The next plane then lies in another page, where the processor does not fetch ahead by itself.
+            FetchesAhead = layout.PlaneStride >= PlaneLayout.Page,
         };
         if (convolution.TapsOfTerm(layout) > 1)
         {

@@ -13,7 +13,9 @@ internal sealed class PlaneLayout
     /// <summary>The most rows that a flat plane has.</summary>
     public const int MostFlatRows = 16;
 
-    private const int Page = 1024;
+    /// <summary>Floats of a page of memory.</summary>
+    public const int Page = 1024;
+
     private readonly bool _isRagged;
     private readonly int _lanes;
 
