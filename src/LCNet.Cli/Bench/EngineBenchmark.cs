@@ -8,6 +8,7 @@ namespace LCNet.Cli.Bench;
 internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float[][] images, int repetitions)
 {
     private const int ImagesAtATurn = 20;
+    private const int ImagesToWarm = 3;
     private const int WarmUpImages = 10;
 
     /// <summary>Measures one setting.</summary>
@@ -54,6 +55,13 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
                     {
                         // Who goes first changes, too.
                         int who = (turn + repetition) % contenders.Length;
+
+                        // Not timed: the caches hold what the one before computed with, as on a server they do not.
+                        for (int image = first; image < Math.Min(first + ImagesToWarm, images.Length); image++)
+                        {
+                            contenders[who].Run(images[image]);
+                        }
+
                         long before = GC.GetAllocatedBytesForCurrentThread();
                         Time(contenders[who], first, times[who][repetition]);
                         bytes[who] += GC.GetAllocatedBytesForCurrentThread() - before;
@@ -166,16 +174,21 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
                 1e6 * Statistics.NearestRank(latencies, 95),
                 1e6 * Statistics.NearestRank(latencies, 99),
                 bytes is null ? null : bytes[who] / (double)(repetitions * images.Length),
-                flops is null || who == baseline ? null : Correlate(times[who], times[baseline], flops)));
+                flops is null || who == baseline ? null : Correlate(times[who], flops)));
         }
 
         return reports;
     }
 
-    // A neighbour on the machine slows whole turns: an image's time counts as a share of what the static network took in the same turn.
-    private static double? Correlate(double[][] times, double[][] baseline, double[] flops)
+    // A neighbour on the machine slows whole turns: an image's time counts at the speed that its turn, which has the same images in every repetition, had in the median.
+    private static double? Correlate(double[][] times, double[] flops)
     {
-        double[] medians = [.. flops.Select((_, image) => Statistics.Median([.. times.Zip(baseline, (own, theirs) => own[image] / TurnOf(theirs, image))]))];
+        double[] medians = [.. flops.Select((_, image) =>
+        {
+            double[] turns = [.. times.Select(own => TurnOf(own, image))];
+            double usual = Statistics.Median(turns);
+            return Statistics.Median([.. times.Zip(turns, (own, turn) => own[image] * usual / turn)]);
+        })];
         double correlation = Statistics.Correlation(medians, flops);
         return double.IsFinite(correlation) ? correlation : null;
     }
