@@ -44,7 +44,7 @@ internal sealed class ServerBenchmark(Bundle bundle, LoadSettings settings, Load
             IReadOnlyCollection<LoadSample> samples = await run.CloseAsync(requests, cancellation);
             server.Refresh();
             serverMicroseconds[repetition] = (server.TotalProcessorTime - before).TotalMicroseconds / requests;
-            if (samples.Count(sample => sample.Status != StatusCode.OK) is > 0 and int failed)
+            if (samples.Count(sample => sample.Answer.Status != StatusCode.OK) is > 0 and int failed)
             {
                 throw new InvalidOperationException($"{failed} of {requests} requests were not answered.");
             }

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Grpc.Core;
+using Grpc.Net.Client;
 using Inference;
 
 namespace LCNet.Cli.Load;
@@ -11,27 +12,30 @@ internal sealed class InferCalls : ILoadCalls
     private const string Effort = "effort";
     private const string Label = "label";
     private readonly LoadImages _images;
+    private readonly GRPCInferenceService.GRPCInferenceServiceClient[] _clients;
     private readonly int _size;
     private readonly ModelInferRequest[] _requests;
 
     /// <summary>Makes the requests: as many as it takes until each image came once; the last one goes on with the first images.</summary>
+    /// <param name="channels">Connections, at least one.</param>
     /// <param name="images">That are asked about.</param>
     /// <param name="size">Images a request.</param>
     /// <param name="model">Its name.</param>
     /// <param name="effort">Of every image; null to leave it to the server.</param>
-    public InferCalls(LoadImages images, int size, string model, double? effort)
+    public InferCalls(IEnumerable<GrpcChannel> channels, LoadImages images, int size, string model, double? effort)
     {
         _images = images;
+        _clients = [.. channels.Select(channel => new GRPCInferenceService.GRPCInferenceServiceClient(channel))];
         _size = size;
         _requests = [.. Enumerable.Range(0, (images.Files.Count + size - 1) / size).Select(number => Request(number, model, effort))];
     }
 
     /// <inheritdoc/>
-    public Task<LoadAnswer> SendAsync(CallInvoker channel, int number, CallOptions options)
+    public Task<LoadAnswer> SendAsync(int number, CallOptions options)
     {
         int request = number % _requests.Length;
         return LoadAnswer.OfAsync(
-            new GRPCInferenceService.GRPCInferenceServiceClient(channel).ModelInferAsync(_requests[request], options),
+            _clients[number % _clients.Length].ModelInferAsync(_requests[request], options),
             reply =>
             {
                 RepeatedField<ByteString> labels = Contents(reply, Label).BytesContents;

@@ -53,8 +53,8 @@ internal sealed record LoadReport(
     public static LoadReport Of(IReadOnlyCollection<LoadSample> samples, LoadSettings settings, Model model, double[]? memory)
     {
         double seconds = settings.Duration.TotalSeconds;
-        LoadSample[] answered = [.. samples.Where(sample => sample.Status == StatusCode.OK)];
-        LoadSample[] refused = [.. samples.Where(sample => sample.Status == StatusCode.ResourceExhausted)];
+        LoadSample[] answered = [.. samples.Where(sample => sample.Answer.Status == StatusCode.OK)];
+        LoadSample[] refused = [.. samples.Where(sample => sample.Answer.Status == StatusCode.ResourceExhausted)];
         LoadSample[] inTime = [.. answered.Where(sample => sample.End <= seconds)];
         double[] efforts = [.. answered.SelectMany(sample => sample.Answer.Efforts)];
         return new LoadReport(
@@ -63,11 +63,11 @@ internal sealed record LoadReport(
             samples.Count / seconds,
             inTime.Length / seconds,
             inTime.Sum(sample => sample.Answer.Efforts.Count) / seconds,
-            samples.CountBy(sample => sample.Status).OrderBy(pair => pair.Key).ToDictionary(),
+            samples.CountBy(sample => sample.Answer.Status).OrderBy(pair => pair.Key).ToDictionary(),
             Percentiles.Of(answered.Select(sample => sample.Latency)),
             Percentiles.Of(refused.Select(sample => sample.Latency)),
             Mean(refused, sample => sample.Latency <= QuickRefusal ? 1 : 0),
-            Mean(refused, sample => sample.HasRetryInfo ? 1 : 0),
+            Mean(refused, sample => sample.Answer.HasRetryInfo ? 1 : 0),
             (double)answered.Count(sample => sample.Latency <= settings.Objective.TotalSeconds) / samples.Count,
             Percentiles.Of(samples.Select(sample => sample.Lag)),
             Mean(efforts, effort => effort),

@@ -10,26 +10,21 @@ namespace LCNet.Cli.Load;
 /// <summary>Sends requests to a server and keeps what became of each. One run at a time.</summary>
 internal sealed class LoadRun : IDisposable
 {
-    private const string DetailsTrailer = "grpc-status-details-bin";
     private readonly LoadSettings _settings;
-    private readonly List<GrpcChannel> _channels = [];
-    private readonly CallInvoker[] _invokers;
-    private ILoadCalls? _calls;
+    private readonly List<GrpcChannel> _channels;
+    private readonly ILoadCalls _calls;
     private ConcurrentBag<LoadSample> _samples = [];
 
-    private LoadRun(LoadSettings settings)
+    private LoadRun(LoadSettings settings, List<GrpcChannel> channels, Model model, ILoadCalls calls)
     {
         _settings = settings;
-        for (int i = 0; i < settings.Connections; i++)
-        {
-            _channels.Add(GrpcChannel.ForAddress(settings.Server, new GrpcChannelOptions { HttpHandler = Handler(settings), DisposeHttpClient = true }));
-        }
-
-        _invokers = [.. _channels.Select(channel => channel.CreateCallInvoker())];
+        _channels = channels;
+        _calls = calls;
+        Model = model;
     }
 
     /// <summary>The server's only model.</summary>
-    public Model Model { get; private set; } = new();
+    public Model Model { get; }
 
     /// <summary>Connects, and asks the server for its only model.</summary>
     /// <param name="settings">Of the run.</param>
@@ -38,17 +33,20 @@ internal sealed class LoadRun : IDisposable
     /// <exception cref="RpcException">The server does not answer, or has several models.</exception>
     public static async Task<LoadRun> StartAsync(LoadSettings settings, LoadImages images, CancellationToken cancellation)
     {
-        var run = new LoadRun(settings);
+        List<GrpcChannel> channels = [.. Enumerable.Range(0, settings.Connections).Select(
+            _ => GrpcChannel.ForAddress(settings.Server, new GrpcChannelOptions { HttpHandler = Handler(settings), DisposeHttpClient = true }))];
         try
         {
-            run.Model = await new Classifier.ClassifierClient(run._invokers[0]).GetModelAsync(
+            Model model = await new Classifier.ClassifierClient(channels[0]).GetModelAsync(
                 new GetModelRequest(), deadline: DateTime.UtcNow + settings.Deadline, cancellationToken: cancellation);
-            run._calls = settings.Batch == 1 ? new ClassifyCalls(images, settings.Effort) : new InferCalls(images, settings.Batch, run.Model.Name, settings.Effort);
-            return run;
+            ILoadCalls calls = settings.Batch == 1
+                ? new ClassifyCalls(channels, images, settings.Effort)
+                : new InferCalls(channels, images, settings.Batch, model.Name, settings.Effort);
+            return new LoadRun(settings, channels, model, calls);
         }
         catch
         {
-            run.Dispose();
+            channels.ForEach(channel => channel.Dispose());
             throw;
         }
     }
@@ -155,8 +153,8 @@ internal sealed class LoadRun : IDisposable
     {
         double lag = Stopwatch.GetElapsedTime(began).TotalSeconds - due;
         var options = new CallOptions(deadline: DateTime.UtcNow + _settings.Deadline, cancellationToken: cancellation);
-        LoadAnswer answer = await _calls!.SendAsync(_invokers[number % _invokers.Length], number, options).ConfigureAwait(false);
+        LoadAnswer answer = await _calls.SendAsync(number, options).ConfigureAwait(false);
         double latency = Stopwatch.GetElapsedTime(began).TotalSeconds - due;
-        _samples.Add(new LoadSample(due, lag, latency, answer, answer.Failure?.Trailers.Get(DetailsTrailer) is not null));
+        _samples.Add(new LoadSample(due, lag, latency, answer));
     }
 }
