@@ -23,6 +23,9 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
 
     private const int OutputsAtATime = 12;
 
+    // Floats of a cache line. A vector of that length that lies across two lines takes two loads.
+    private const int Alignment = 16;
+
     private readonly Term[] _terms;
     private readonly OutputChannel[] _outputs;
     private readonly float[] _packed;
@@ -38,7 +41,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     {
         _terms = GC.AllocateUninitializedArray<Term>(terms, pinned: true);
         _outputs = GC.AllocateUninitializedArray<OutputChannel>(outputs + 3 + ConvolutionKernels.MostChannels, pinned: true);
-        _packed = GC.AllocateUninitializedArray<float>(PackedAtHand, pinned: true);
+        _packed = GC.AllocateUninitializedArray<float>(PackedAtHand + Alignment, pinned: true);
     }
 
     /// <summary>Whether the output may be the residual, see <see cref="ConvolutionLayer{TSimd, TVector}.CanRunInPlace"/>.</summary>
@@ -115,7 +118,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         int tilesAtATime = Math.Max(1, MostPackedTerms / termsAtATime);
         int stride = termsAtATime * PackedTile;
         float* pixels = part.Input;
-        float* packed = Address(_packed);
+        float* packed = Aligned(_packed);
         Term* all = Address(_terms);
         part.Input = packed;
         for (int tile = 0; tile < tiles.Length; tile += tilesAtATime)
@@ -146,7 +149,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         int passes = (inputs + most - 1) / most;
         int inputsAtATime = (inputs + passes - 1) / passes;
         float* planes = part.Input;
-        float* packed = Address(_packed);
+        float* packed = Aligned(_packed);
         Term* all = Address(_terms);
         part.Input = packed;
         _flat.Clear();
@@ -361,6 +364,8 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         int perInput = (PixelsAtHand / inputs) - ((rows - 1) * layout.RowStride);
         return Math.Max(1, perInput / (3 * TSimd.Lanes));
     }
+
+    private static float* Aligned(float[] pinned) => (float*)(((nint)Address(pinned) + (Alignment * sizeof(float)) - 1) & -(Alignment * sizeof(float)));
 
     private static T* Address<T>(T[] pinned)
         where T : unmanaged => (T*)Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0);
