@@ -10,6 +10,7 @@ internal sealed class ConvolutionLayer<TSimd, TVector>
     private readonly Convolution _convolution;
     private readonly ConvolutionRunner<TSimd, TVector> _runner;
     private readonly WinogradRunner<TSimd, TVector>? _winograd;
+    private readonly FlatWinogradRunner? _flatWinograd;
     private readonly Term[] _terms;
 
     /// <summary>Makes the layer.</summary>
@@ -24,7 +25,8 @@ internal sealed class ConvolutionLayer<TSimd, TVector>
         _runner = runner;
         _terms = convolution.Terms(layout, phases);
         _winograd = WinogradRunner<TSimd, TVector>.Serves(convolution, layout) ? new WinogradRunner<TSimd, TVector>(convolution, layout, planes, runner) : null;
-        CanRunInPlace = _winograd?.CanRunInPlace ?? ConvolutionRunner<TSimd, TVector>.CanRunInPlace(convolution, layout);
+        _flatWinograd = FlatWinogradRunner.Serves(convolution, layout, TSimd.Lanes) ? new FlatWinogradRunner(convolution) : null;
+        CanRunInPlace = _flatWinograd is not null || (_winograd?.CanRunInPlace ?? ConvolutionRunner<TSimd, TVector>.CanRunInPlace(convolution, layout));
     }
 
     /// <summary>
@@ -36,13 +38,17 @@ internal sealed class ConvolutionLayer<TSimd, TVector>
     /// <param name="call">On what.</param>
     public void Run(in ConvolutionCall call)
     {
-        if (_winograd is null)
+        if (_winograd is not null)
         {
-            _runner.Run(_convolution, _terms, call);
+            _winograd.Run(call);
+        }
+        else if (_flatWinograd is not null)
+        {
+            _flatWinograd.Run(call);
         }
         else
         {
-            _winograd.Run(call);
+            _runner.Run(_convolution, _terms, call);
         }
     }
 }

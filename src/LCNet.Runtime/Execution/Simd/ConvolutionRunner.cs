@@ -240,11 +240,20 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     }
 
     // Twelve are groups of four and of six alike. What is left can be cut into groups of three and four, as 1, 2 and 5 cannot.
-    private static int Chunk(int outputs) => outputs is 12 or 15 or 16 or > 17 ? OutputsAtATime : outputs;
+    private static int Chunk(int outputs) =>
+        TSimd.HasManyRegisters ? (outputs is 24 or 27 or 28 or > 29 ? 2 * OutputsAtATime : outputs) : outputs is 12 or 15 or 16 or > 17 ? OutputsAtATime : outputs;
+
+    // What is left must be groups of three and four again.
+    private static bool IsEight(int outputs) => TSimd.HasManyRegisters && outputs is 8 or 11 or 12 or > 13;
 
     private static void RunThree<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
         where TTaps : struct, ITaps
     {
+        for (; IsEight(count); count -= 8, outputs += 8)
+        {
+            ConvolutionKernels.Run3X8<TSimd, TVector, TTaps>(part, outputs, tile);
+        }
+
         while (count > 0)
         {
             bool isFour = count is not (3 or 6 or 9);
@@ -266,6 +275,11 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     private static void RunTwo<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
         where TTaps : struct, ITaps
     {
+        for (; IsEight(count); count -= 8, outputs += 8)
+        {
+            ConvolutionKernels.Run2X8<TSimd, TVector, TTaps>(part, outputs, tile);
+        }
+
         while (count > 0)
         {
             int run = count switch { 6 or 9 or 10 or > 11 => 6, 3 => 3, _ => 4 };

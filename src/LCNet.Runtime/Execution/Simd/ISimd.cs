@@ -14,6 +14,9 @@ internal unsafe interface ISimd<TVector>
     /// <summary>Floats in a vector.</summary>
     static abstract int Lanes { get; }
 
+    /// <summary>Whether thirty-two vectors fit into registers; otherwise sixteen.</summary>
+    static abstract bool HasManyRegisters { get; }
+
     static abstract TVector Load(float* source);
 
     static abstract TVector Broadcast(float value);
@@ -35,6 +38,8 @@ internal unsafe interface ISimd<TVector>
 internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
 {
     public static int Lanes => 16;
+
+    public static bool HasManyRegisters => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(float* source) => Vector512.Load(source);
@@ -66,6 +71,8 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 {
     public static int Lanes => 8;
 
+    public static bool HasManyRegisters => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Load(float* source) => Vector256.Load(source);
 
@@ -95,6 +102,8 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
 {
     public static int Lanes => 4;
+
+    public static bool HasManyRegisters => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Load(float* source) => Vector128.Load(source);

@@ -23,32 +23,48 @@ public class ConvolutionRunnerTests
             Gen.Int[1, 40], Gen.Int[4, 40], Gen.Int[1, 32], Gen.Int[1, 32], Gen.Double[0, 1], Gen.Bool, Gen.Int[0, int.MaxValue - 1],
             (height, width, inputs, outputs, open, relu, seed) => new Case(3, 1, height, width, inputs, outputs, open, relu, seed));
 
-    [Theory]
-    [InlineData(4)]
-    [InlineData(8)]
-    [InlineData(16)]
-    public void Run_AnyShapeAndChannels_EqualsTheDefinition(int lanes) => Cases.Sample(shape => AssertEqualsDefinition(shape, lanes, isWinograd: false), iter: 150, threads: 1);
+    private static readonly Gen<Case> FlatWinogradCases =
+        Gen.Select(
+            Gen.Int[1, 40], Gen.Int[1, 40], Gen.Double[0, 1], Gen.Bool, Gen.Int[0, int.MaxValue - 1],
+            (inputs, outputs, open, relu, seed) => new Case(3, 1, 8, 8, inputs, outputs, open, relu, seed));
+
+    private enum Algorithm
+    {
+        Direct,
+        Winograd,
+        FlatWinograd,
+    }
 
     [Theory]
     [InlineData(4)]
     [InlineData(8)]
     [InlineData(16)]
-    public void Run_SmallPlanes_EqualsTheDefinition(int lanes) => SmallCases.Sample(shape => AssertEqualsDefinition(shape, lanes, isWinograd: false), iter: 200, threads: 1);
+    public void Run_AnyShapeAndChannels_EqualsTheDefinition(int lanes) => Cases.Sample(shape => AssertEqualsDefinition(shape, lanes, Algorithm.Direct), iter: 150, threads: 1);
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(8)]
+    [InlineData(16)]
+    public void Run_SmallPlanes_EqualsTheDefinition(int lanes) => SmallCases.Sample(shape => AssertEqualsDefinition(shape, lanes, Algorithm.Direct), iter: 200, threads: 1);
 
     [Theory]
     [InlineData(4)]
     [InlineData(8)]
     [InlineData(16)]
     public void WinogradRunner_AnyShapeAndChannels_EqualsTheDefinition(int lanes) => WinogradCases.Where(shape => shape.Width >= lanes).Sample(
-        shape => AssertEqualsDefinition(shape, lanes, isWinograd: true), iter: 60, threads: 1);
+        shape => AssertEqualsDefinition(shape, lanes, Algorithm.Winograd), iter: 60, threads: 1);
 
-    private static void AssertEqualsDefinition(Case shape, int lanes, bool isWinograd)
+    [Fact]
+    public void FlatWinogradRunner_AnyChannels_EqualsTheDefinition() => FlatWinogradCases.Sample(
+        shape => AssertEqualsDefinition(shape, Simd512.Lanes, Algorithm.FlatWinograd), iter: 120, threads: 1);
+
+    private static void AssertEqualsDefinition(Case shape, int lanes, Algorithm algorithm)
     {
         float[][] actual = lanes switch
         {
-            4 => Run<Simd128, Vector128<float>>(shape, isWinograd),
-            8 => Run<Simd256, Vector256<float>>(shape, isWinograd),
-            _ => Run<Simd512, Vector512<float>>(shape, isWinograd),
+            4 => Run<Simd128, Vector128<float>>(shape, algorithm),
+            8 => Run<Simd256, Vector256<float>>(shape, algorithm),
+            _ => Run<Simd512, Vector512<float>>(shape, algorithm),
         };
         double[][] expected = Define(shape);
         Assert.Equal(expected.Length, actual.Length);
@@ -59,7 +75,7 @@ public class ConvolutionRunnerTests
     }
 
     // Every buffer is used twice with different data: what is left of the first image must not be seen by the second.
-    private static float[][] Run<TSimd, TVector>(Case shape, bool isWinograd)
+    private static float[][] Run<TSimd, TVector>(Case shape, Algorithm algorithm)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
     {
@@ -72,8 +88,10 @@ public class ConvolutionRunnerTests
         PlaneBuffer read = shape.Stride == 1 ? input : phases;
         var runner = new ConvolutionRunner<TSimd, TVector>(shape.Inputs * convolution.Taps, shape.Outputs);
         Term[] terms = convolution.Terms(read.Layout, shape.Kernel == 1 ? 1 : 4);
-        WinogradRunner<TSimd, TVector>? winograd = isWinograd ? new WinogradRunner<TSimd, TVector>(convolution, read.Layout, planes, runner) : null;
-        bool canRunInPlace = winograd?.CanRunInPlace ?? ConvolutionRunner<TSimd, TVector>.CanRunInPlace(convolution, read.Layout);
+        WinogradRunner<TSimd, TVector>? winograd = algorithm == Algorithm.Winograd ? new WinogradRunner<TSimd, TVector>(convolution, read.Layout, planes, runner) : null;
+        FlatWinogradRunner? flatWinograd = algorithm == Algorithm.FlatWinograd ? new FlatWinogradRunner(convolution) : null;
+        Assert.True(flatWinograd is null || FlatWinogradRunner.Serves(convolution, read.Layout, TSimd.Lanes));
+        bool canRunInPlace = flatWinograd is not null || (winograd?.CanRunInPlace ?? ConvolutionRunner<TSimd, TVector>.CanRunInPlace(convolution, read.Layout));
         bool isInPlace = canRunInPlace && shape.KeptOutputs.Length == shape.Outputs;
         PlaneBuffer residual = isInPlace ? output : planes.Buffer("residual", shape.KeptOutputs.Length, shape.OutputHeight, shape.OutputWidth);
         float[][] result = [.. shape.KeptOutputs.Select(_ => new float[shape.OutputHeight * shape.OutputWidth])];
@@ -96,9 +114,13 @@ public class ConvolutionRunnerTests
                 Residual = residual,
                 HasRelu = shape.Relu,
             };
-            if (isWinograd)
+            if (winograd is not null)
             {
-                winograd!.Run(call);
+                winograd.Run(call);
+            }
+            else if (flatWinograd is not null)
+            {
+                flatWinograd.Run(call);
             }
             else
             {
