@@ -61,6 +61,10 @@ internal sealed unsafe class FlatPlanes<TSimd, TVector>
             {
                 Vector128.Load(from).Store(to);
             }
+            else if (width == Vector256<float>.Count)
+            {
+                Vector256.Load(from).Store(to);
+            }
             else
             {
                 new ReadOnlySpan<float>(from, width).CopyTo(new Span<float>(to, width));
