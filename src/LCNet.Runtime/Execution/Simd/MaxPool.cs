@@ -5,39 +5,37 @@ internal static unsafe class MaxPool<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
-    /// <summary>Pools planes.</summary>
-    /// <param name="phases">Four phases a plane, see <see cref="PlaneBuffer.Split"/>; of the output's layout.</param>
-    /// <param name="output">Takes the planes.</param>
-    public static void Run(PlaneBuffer phases, PlaneBuffer output)
+    /// <summary>Pools one plane.</summary>
+    /// <param name="phases">The plane's four phases, see <see cref="PlaneBuffer.Split"/>; of the output's layout.</param>
+    /// <param name="output">Takes the plane.</param>
+    /// <param name="plane">Which of the output's planes.</param>
+    public static void Run(PlaneBuffer phases, PlaneBuffer output, int plane)
     {
         PlaneLayout layout = output.Layout;
         int stride = layout.RowStride;
-        for (int plane = 0; plane < output.Planes; plane++)
+        float* even = phases.Plane(0);
+        float* oddColumns = phases.Plane(1);
+        float* oddRows = phases.Plane(2);
+        float* odd = phases.Plane(3);
+        float* target = output.Plane(plane);
+        foreach (PixelTile tile in layout.Tiles)
         {
-            float* even = phases.Plane(4 * plane);
-            float* oddColumns = phases.Plane((4 * plane) + 1);
-            float* oddRows = phases.Plane((4 * plane) + 2);
-            float* odd = phases.Plane((4 * plane) + 3);
-            float* target = output.Plane(plane);
-            foreach (PixelTile tile in layout.Tiles)
+            Pool(tile.First);
+            Pool(tile.Second);
+            if (tile.Third >= 0)
             {
-                Pool(tile.First);
-                Pool(tile.Second);
-                if (tile.Third >= 0)
-                {
-                    Pool(tile.Third);
-                }
+                Pool(tile.Third);
             }
+        }
 
-            layout.ClearHalo(target);
+        layout.ClearHalo(target);
 
-            void Pool(int at)
-            {
-                TVector centre = Max(Row(even, at), Both(oddColumns, at));
-                TVector below = Max(Row(oddRows, at), Both(odd, at));
-                TVector above = Max(Row(oddRows, at - stride), Both(odd, at - stride));
-                TSimd.Store(TSimd.Max(centre, TSimd.Max(below, above)), target + at);
-            }
+        void Pool(int at)
+        {
+            TVector centre = Max(Row(even, at), Both(oddColumns, at));
+            TVector below = Max(Row(oddRows, at), Both(odd, at));
+            TVector above = Max(Row(oddRows, at - stride), Both(odd, at - stride));
+            TSimd.Store(TSimd.Max(centre, TSimd.Max(below, above)), target + at);
         }
     }
 

@@ -124,16 +124,26 @@ internal sealed unsafe class PlaneBuffer
     public void Split(PlaneBuffer phases, int planes)
     {
         bool isWhole = phases.Planes >= 4 * planes;
-        int stride = phases.Layout.RowStride;
         for (int plane = 0; plane < planes; plane++)
         {
-            float* source = Plane(plane);
-            for (int row = 0; row < Layout.Height; row += isWhole ? 1 : 2)
-            {
-                int target = (row >> 1) * stride;
-                int phase = isWhole ? (4 * plane) + (2 * (row & 1)) : plane;
-                SplitRow(source + (row * Layout.RowStride), phases.Plane(phase) + target, isWhole ? phases.Plane(phase + 1) + target : null, Layout.Width);
-            }
+            SplitPlane(plane, phases, isWhole ? 4 * plane : plane, isWhole);
+        }
+    }
+
+    /// <summary>Splits one plane.</summary>
+    /// <param name="plane">Which.</param>
+    /// <param name="phases">See <see cref="Split"/>.</param>
+    /// <param name="target">The first plane that is written.</param>
+    /// <param name="isWhole">Whether all four phases are written; otherwise only that of even rows and columns.</param>
+    public void SplitPlane(int plane, PlaneBuffer phases, int target, bool isWhole)
+    {
+        int stride = phases.Layout.RowStride;
+        float* source = Plane(plane);
+        for (int row = 0; row < Layout.Height; row += isWhole ? 1 : 2)
+        {
+            int at = (row >> 1) * stride;
+            int phase = isWhole ? target + (2 * (row & 1)) : target;
+            SplitRow(source + (row * Layout.RowStride), phases.Plane(phase) + at, isWhole ? phases.Plane(phase + 1) + at : null, Layout.Width);
         }
     }
 

@@ -31,7 +31,7 @@ internal sealed class SimdStem<TSimd, TVector>
             (int height, int width) = ((input.Height + 1) / 2, (input.Width + 1) / 2);
             _phases = planes.Buffer("image phases", 12, height, width, WideHalo);
             _convolved = planes.Buffer("convolved", output.Channels, height, width, WideHalo);
-            _convolvedPhases = planes.Buffer("convolved phases", 4 * output.Channels, output.Height, output.Width, PoolingHalo);
+            _convolvedPhases = planes.Buffer("convolved phases", 4, output.Height, output.Width, PoolingHalo);
             _pooled = Output.Layout.IsFlat ? planes.Buffer("pooled", output.Channels, output.Height, output.Width, PoolingHalo) : Output;
         }
 
@@ -57,8 +57,13 @@ internal sealed class SimdStem<TSimd, TVector>
         _convolution.Run(new ConvolutionCall { Input = input, Output = _convolved, HasRelu = true });
         if (_convolvedPhases is not null)
         {
-            _convolved.Split(_convolvedPhases, _convolved.Planes);
-            MaxPool<TSimd, TVector>.Run(_convolvedPhases, _pooled);
+            // Plane by plane: all phases at once would be more than a cache holds.
+            for (int plane = 0; plane < _convolved.Planes; plane++)
+            {
+                _convolved.SplitPlane(plane, _convolvedPhases, 0, isWhole: true);
+                MaxPool<TSimd, TVector>.Run(_convolvedPhases, _pooled, plane);
+            }
+
             Output.CopyFrom(_pooled);
         }
 

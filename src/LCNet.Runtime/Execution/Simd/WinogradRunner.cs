@@ -23,6 +23,9 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
     // With fewer pixels for each weight, reading twice as many weights costs what fewer products save.
     private const int FewestPixels = 64;
 
+    // Rows shorter than a vector are served as long as most of it is of use: in quarters.
+    private const int FewestQuarters = 3;
+
     // From fewer input channels the transform of the output costs more than it saves.
     private const int FewestInputs = 8;
     private readonly ConvolutionRunner<TSimd, TVector> _runner;
@@ -31,6 +34,7 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
     private readonly int _width;
     private readonly Band[] _bands;
     private readonly float[] _zeros;
+    private readonly float[] _isPixel;
 
     /// <summary>Makes a runner.</summary>
     public WinogradRunner(Convolution convolution, PlaneLayout layout, PlaneStore planes, ConvolutionRunner<TSimd, TVector> runner)
@@ -40,6 +44,8 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
         _height = layout.Height;
         _width = layout.Width;
         _zeros = GC.AllocateArray<float>(layout.Width + TSimd.Lanes, pinned: true);
+        _isPixel = GC.AllocateArray<float>(TSimd.Lanes, pinned: true);
+        _isPixel.AsSpan(0, Math.Min(layout.Width, TSimd.Lanes)).Fill(1);
         int groups = (_height + WinogradWeights.OutputRows - 1) / WinogradWeights.OutputRows;
         int channels = convolution.Inputs + convolution.Outputs;
         int weights = WinogradWeights.InputRows * 3 * convolution.Inputs * convolution.Outputs;
@@ -49,7 +55,7 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
         for (int part = 0, first = 0; part < parts; part++)
         {
             int rows = (groups - first) / (parts - part);
-            bands.Add(new Band(convolution, first, rows, layout.Width, planes));
+            bands.Add(new Band(convolution, first, rows, Math.Max(layout.Width, TSimd.Lanes), planes));
             first += rows;
         }
 
@@ -59,7 +65,7 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
     /// <summary>Whether a convolution is one that this computes, and large enough to gain.</summary>
     public static bool Serves(Convolution convolution, PlaneLayout layout) =>
         convolution is { Rows: 3, Columns: 3, Stride: 1, Inputs: >= FewestInputs }
-        && layout.Width >= TSimd.Lanes && layout.Height * layout.Width >= FewestPixels;
+        && 4 * layout.Width >= FewestQuarters * TSimd.Lanes && !layout.IsFlat && layout.Height * layout.Width >= FewestPixels;
 
     /// <summary>Whether the output may be the residual. Vectors that overlap read residuals of pixels that are written already.</summary>
     public bool CanRunInPlace => _width % TSimd.Lanes == 0;
@@ -98,7 +104,9 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
         TVector minusFour = TSimd.Broadcast(-4);
         TVector minusFive = TSimd.Broadcast(-5);
         int stride = input.Layout.RowStride;
-        int last = _width - TSimd.Lanes;
+        int last = Math.Max(0, _width - TSimd.Lanes);
+        bool isShort = _width < TSimd.Lanes;
+        TVector isPixel = TSimd.Load(Address(_isPixel));
         float* source = input.Plane(plane);
         float* target = band.Inputs[0].Plane(plane);
         nint part = band.InputsApart;
@@ -122,13 +130,30 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
                 TVector evenOfTwo = TSimd.Subtract(d4, d2);
                 TVector oddOfTwo = TSimd.Subtract(d3, d1);
                 oddOfTwo = TSimd.Add(oddOfTwo, oddOfTwo);
+                TVector first = TSimd.MultiplyAdd(TSimd.Load(r0 + x), four, TSimd.MultiplyAdd(d2, minusFive, d4));
+                TVector sum = TSimd.Add(even, odd);
+                TVector difference = TSimd.Subtract(even, odd);
+                TVector sumOfTwo = TSimd.Add(evenOfTwo, oddOfTwo);
+                TVector differenceOfTwo = TSimd.Subtract(evenOfTwo, oddOfTwo);
+                TVector sixth = TSimd.MultiplyAdd(d1, four, TSimd.MultiplyAdd(d3, minusFive, TSimd.Load(r5 + x)));
+                if (isShort)
+                {
+                    // What was read behind the row is to be its halo.
+                    first = TSimd.MultiplyAdd(first, isPixel, default);
+                    sum = TSimd.MultiplyAdd(sum, isPixel, default);
+                    difference = TSimd.MultiplyAdd(difference, isPixel, default);
+                    sumOfTwo = TSimd.MultiplyAdd(sumOfTwo, isPixel, default);
+                    differenceOfTwo = TSimd.MultiplyAdd(differenceOfTwo, isPixel, default);
+                    sixth = TSimd.MultiplyAdd(sixth, isPixel, default);
+                }
+
                 float* to = target + x;
-                TSimd.Store(TSimd.MultiplyAdd(TSimd.Load(r0 + x), four, TSimd.MultiplyAdd(d2, minusFive, d4)), to);
-                TSimd.Store(TSimd.Add(even, odd), to += part);
-                TSimd.Store(TSimd.Subtract(even, odd), to += part);
-                TSimd.Store(TSimd.Add(evenOfTwo, oddOfTwo), to += part);
-                TSimd.Store(TSimd.Subtract(evenOfTwo, oddOfTwo), to += part);
-                TSimd.Store(TSimd.MultiplyAdd(d1, four, TSimd.MultiplyAdd(d3, minusFive, TSimd.Load(r5 + x))), to + part);
+                TSimd.Store(first, to);
+                TSimd.Store(sum, to += part);
+                TSimd.Store(difference, to += part);
+                TSimd.Store(sumOfTwo, to += part);
+                TSimd.Store(differenceOfTwo, to += part);
+                TSimd.Store(sixth, to + part);
                 if (x == last)
                 {
                     break;
@@ -149,7 +174,7 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
         TVector bias = TSimd.Broadcast(_convolution.Bias(channel));
         TVector floor = TSimd.Broadcast(call.HasRelu ? 0 : float.NegativeInfinity);
         nint stride = call.Output.Layout.RowStride;
-        int last = _width - TSimd.Lanes;
+        int last = Math.Max(0, _width - TSimd.Lanes);
         float* target = call.Output.Plane(plane);
         float* residual = call.Residual is null ? null : call.Residual.Plane(plane);
         float* source = band.Outputs[0].Plane(plane);
@@ -195,6 +220,12 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
 
             source += band.Stride;
         }
+
+        if (_width < TSimd.Lanes)
+        {
+            call.Output.Layout.ClearHalo(target);
+            new Span<float>(target + ((_height - 1) * stride) + _width, TSimd.Lanes - _width).Clear();
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -206,7 +237,9 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
 
     // The row below the last is the halo; those below it are not there.
     private float* InputRow(float* plane, int row, int stride) =>
-        row <= _height ? plane + (row * stride) : (float*)Marshal.UnsafeAddrOfPinnedArrayElement(_zeros, 0);
+        row <= _height ? plane + (row * stride) : Address(_zeros);
+
+    private static float* Address(float[] pinned) => (float*)Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0);
 
     /// <summary>Groups of rows that are convolved together, and where they are between the transforms.</summary>
     private sealed class Band
