@@ -126,6 +126,8 @@ for (( cycle = 0; cycle < cycles; cycle++ )); do
   done
 
   # What was sent must have arrived, and h2load takes a refusal of gRPC's for a success: a server's own count says what it was.
+  # For 300 ms the exporter answers with what it answered last.
+  sleep 0.5
   for name in "${processes[@]}"; do
     kill -CONT "${pid[$name]}"
     [[ $name != off && $name != again ]] || continue
