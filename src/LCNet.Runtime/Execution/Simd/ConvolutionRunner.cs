@@ -23,12 +23,9 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
 
     private const int OutputsAtATime = 12;
 
-    // Floats of a cache line. A vector of that length that lies across two lines takes two loads.
-    private const int Alignment = 16;
-
     private readonly Term[] _terms;
     private readonly OutputChannel[] _outputs;
-    private readonly float[] _packed;
+    private readonly AlignedFloats _packed = new(PackedAtHand);
     private readonly FlatPlanes<TSimd, TVector> _flat = new();
 
     // Floats of a term of a packed tile, and terms of the largest.
@@ -41,7 +38,6 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     {
         _terms = GC.AllocateUninitializedArray<Term>(terms, pinned: true);
         _outputs = GC.AllocateUninitializedArray<OutputChannel>(outputs + 3 + ConvolutionKernels.MostChannels, pinned: true);
-        _packed = GC.AllocateUninitializedArray<float>(PackedAtHand + Alignment, pinned: true);
     }
 
     /// <summary>Whether the output may be the residual, see <see cref="ConvolutionLayer{TSimd, TVector}.CanRunInPlace"/>.</summary>
@@ -118,7 +114,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         int tilesAtATime = Math.Max(1, MostPackedTerms / termsAtATime);
         int stride = termsAtATime * PackedTile;
         float* pixels = part.Input;
-        float* packed = Aligned(_packed);
+        float* packed = _packed.Start;
         Term* all = Address(_terms);
         part.Input = packed;
         for (int tile = 0; tile < tiles.Length; tile += tilesAtATime)
@@ -149,7 +145,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         int passes = (inputs + most - 1) / most;
         int inputsAtATime = (inputs + passes - 1) / passes;
         float* planes = part.Input;
-        float* packed = Aligned(_packed);
+        float* packed = _packed.Start;
         Term* all = Address(_terms);
         part.Input = packed;
         _flat.Clear();
@@ -239,12 +235,17 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         }
     }
 
-    // Twelve are groups of four and of six alike. What is left can be cut into groups of three and four, as 1, 2 and 5 cannot.
-    private static int Chunk(int outputs) =>
-        TSimd.HasManyRegisters ? (outputs is 24 or 27 or 28 or > 29 ? 2 * OutputsAtATime : outputs) : outputs is 12 or 15 or 16 or > 17 ? OutputsAtATime : outputs;
+    // Twelve are groups of four and of six alike, twice as many groups of eight.
+    private static int Chunk(int outputs)
+    {
+        int most = TSimd.HasManyRegisters ? 2 * OutputsAtATime : OutputsAtATime;
+        return IsCut(outputs - most) ? most : outputs;
+    }
 
-    // What is left must be groups of three and four again.
-    private static bool IsEight(int outputs) => TSimd.HasManyRegisters && outputs is 8 or 11 or 12 or > 13;
+    private static bool IsEight(int outputs) => TSimd.HasManyRegisters && IsCut(outputs - 8);
+
+    // Whether so many are groups of three and four, as 1, 2 and 5 are not.
+    private static bool IsCut(int outputs) => outputs is 0 or 3 or 4 or > 5;
 
     private static void RunThree<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
         where TTaps : struct, ITaps
@@ -378,8 +379,6 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         int perInput = (PixelsAtHand / inputs) - ((rows - 1) * layout.RowStride);
         return Math.Max(1, perInput / (3 * TSimd.Lanes));
     }
-
-    private static float* Aligned(float[] pinned) => (float*)(((nint)Address(pinned) + (Alignment * sizeof(float)) - 1) & -(Alignment * sizeof(float)));
 
     private static T* Address<T>(T[] pinned)
         where T : unmanaged => (T*)Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0);

@@ -21,8 +21,8 @@ internal sealed unsafe class FlatWinogradRunner
     // As many sums as two multiply-adds a cycle of four cycles each need.
     private const int Group = 8;
     private readonly Convolution _convolution;
-    private readonly float[] _inputs;
-    private readonly float[] _outputs;
+    private readonly AlignedFloats _inputs;
+    private readonly AlignedFloats _outputs;
     private readonly uint[] _weights;
     private readonly nint[] _channels;
 
@@ -30,8 +30,8 @@ internal sealed unsafe class FlatWinogradRunner
     public FlatWinogradRunner(Convolution convolution)
     {
         _convolution = convolution;
-        _inputs = GC.AllocateArray<float>((WinogradWeights.InputRows * convolution.Inputs * InputSpan) + Lanes, pinned: true);
-        _outputs = GC.AllocateArray<float>((WinogradWeights.InputRows * Padded(convolution.Outputs) * Lanes) + Lanes, pinned: true);
+        _inputs = new AlignedFloats(WinogradWeights.InputRows * convolution.Inputs * InputSpan);
+        _outputs = new AlignedFloats(WinogradWeights.InputRows * Padded(convolution.Outputs) * Lanes);
         _weights = GC.AllocateArray<uint>(convolution.Inputs, pinned: true);
         _channels = GC.AllocateArray<nint>(Padded(convolution.Outputs) + Group, pinned: true);
     }
@@ -65,8 +65,8 @@ internal sealed unsafe class FlatWinogradRunner
         for (int row = 0; row < WinogradWeights.InputRows; row++)
         {
             float* weights = _convolution.Winograd.Convolutions[row].Weights(0);
-            float* source = Aligned(_inputs) + ((nint)row * inputs * InputSpan);
-            float* target = Aligned(_outputs) + ((nint)row * padded * Lanes);
+            float* source = _inputs.Start + ((nint)row * inputs * InputSpan);
+            float* target = _outputs.Start + ((nint)row * padded * Lanes);
             for (int output = 0; output < padded; output += Group)
             {
                 Convolve(source, inputs, weights, output, target + (output * Lanes));
@@ -80,9 +80,6 @@ internal sealed unsafe class FlatWinogradRunner
     }
 
     private static int Padded(int outputs) => (outputs + Group - 1) / Group * Group;
-
-    private static float* Aligned(float[] pinned) =>
-        (float*)((Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0) + (Lanes * sizeof(float)) - 1) & -(Lanes * sizeof(float)));
 
     // Bᵀ of the paper, for the two groups of rows at once: rows −1 to 4 beside rows 3 to 8, of which the first and the last are zero.
     private void TransformInput(float* plane, int inputs, int input)
@@ -98,7 +95,7 @@ internal sealed unsafe class FlatWinogradRunner
         Vector512<float> evenOfTwo = d4 - d2;
         Vector512<float> oddOfTwo = 2 * (d3 - d1);
         nint apart = (nint)inputs * InputSpan;
-        float* to = Aligned(_inputs) + ((nint)input * InputSpan);
+        float* to = _inputs.Start + ((nint)input * InputSpan);
         StoreTaps((4 * d0) - (5 * d2) + d4, to);
         StoreTaps(even + odd, to += apart);
         StoreTaps(even - odd, to += apart);
@@ -181,7 +178,7 @@ internal sealed unsafe class FlatWinogradRunner
     // Aᵀ of the paper.
     private void TransformOutput(in ConvolutionCall call, int output, int padded)
     {
-        float* from = Aligned(_outputs) + (output * Lanes);
+        float* from = _outputs.Start + (output * Lanes);
         nint apart = (nint)padded * Lanes;
         Vector512<float> zero = Vector512.Load(from);
         Vector512<float> one = Vector512.Load(from += apart);

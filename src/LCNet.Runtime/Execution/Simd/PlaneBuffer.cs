@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
@@ -9,17 +8,15 @@ namespace LCNet.Runtime;
 /// <summary>Planes of one layout in memory that does not move; zeros to begin with. The memory is the garbage collector's. Not thread-safe.</summary>
 internal sealed unsafe class PlaneBuffer
 {
-    private const int Alignment = 64;
-    private readonly float[] _memory;
+    private readonly AlignedFloats _memory;
 
     /// <summary>Allocates planes.</summary>
     public PlaneBuffer(PlaneLayout layout, int planes)
     {
         Layout = layout;
         Planes = planes;
-        _memory = GC.AllocateArray<float>(layout.Length(planes) + (Alignment / sizeof(float)), pinned: true);
-        nint address = Marshal.UnsafeAddrOfPinnedArrayElement(_memory, 0);
-        Start = (float*)((address + Alignment - 1) & -Alignment);
+        _memory = new AlignedFloats(layout.Length(planes));
+        Start = _memory.Start;
     }
 
     private PlaneBuffer(PlaneBuffer whole, int first, int planes)
