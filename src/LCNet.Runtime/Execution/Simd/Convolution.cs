@@ -85,24 +85,23 @@ internal sealed unsafe class Convolution
             for (int term = 0; term < termsOfInput; term++)
             {
                 int tap = term * TapsOfTerm(layout);
-                int dy = (tap / Columns) - (Rows / 2);
-                int dx = (tap % Columns) - (Columns / 2);
-                int phase = 0;
-                if (Stride == 2)
-                {
-                    phase = (2 * (dy & 1)) + (dx & 1);
-                    dy >>= 1;
-                    dx >>= 1;
-                }
-
+                (int phase, int dy, int dx) = Position(tap);
                 int plane = ((Stride == 2 ? phases : 1) * input) + phase;
-                int offset = layout.IsFlat && Taps > 1
-                    ? FlatPlanes.Offset(layout, phase, dy, dx)
-                    : (plane * layout.PlaneStride) + layout.Lead + (dy * layout.RowStride) + dx;
+                int offset = (plane * layout.PlaneStride) + layout.Lead + (dy * layout.RowStride) + dx;
                 terms[(input * termsOfInput) + term] = new Term((uint)offset, (uint)((input * Taps) + tap));
             }
         }
 
         return terms;
+    }
+
+    /// <summary>What a tap reads.</summary>
+    /// <param name="tap">Which, row by row.</param>
+    /// <returns>The phase at stride 2, otherwise 0; rows below the pixel that is computed and columns right of it, in that phase.</returns>
+    public (int Phase, int Dy, int Dx) Position(int tap)
+    {
+        int dy = (tap / Columns) - (Rows / 2);
+        int dx = (tap % Columns) - (Columns / 2);
+        return Stride == 1 ? (0, dy, dx) : ((2 * (dy & 1)) + (dx & 1), dy >> 1, dx >> 1);
     }
 }

@@ -23,10 +23,13 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
 
     private const int OutputsAtATime = 12;
 
+    // Of a kernel that reads beyond the edges of flat planes: 3×3.
+    private const int MostTaps = 9;
+
     private readonly Term[] _terms;
     private readonly OutputChannel[] _outputs;
     private readonly AlignedFloats _packed = new(PackedAtHand);
-    private readonly FlatPlanes<TSimd, TVector> _flat = new();
+    private readonly nint[] _edges = GC.AllocateArray<nint>(MostTaps, pinned: true);
 
     // Floats of a term of a packed tile, and terms of the largest.
     private static int PackedTile => ConvolutionKernels.MostVectors * TSimd.Lanes;
@@ -70,13 +73,9 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         {
             RunInPlace(convolution, part, layout, terms, padded);
         }
-        else if (layout.IsFlat && convolution.Taps > 1)
-        {
-            RunFlat(convolution, part, layout, terms, padded);
-        }
         else
         {
-            RunPacked(part, layout.Tiles, terms, padded);
+            RunPacked(part, layout.Tiles, terms, padded, SetEdges(convolution, layout));
         }
 
         for (int output = 0; output < outputs; output++)
@@ -107,10 +106,11 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     }
 
     // Of planes that lie far apart each term would touch another page: the pixels of some tiles are packed once, and read for every output channel.
-    private void RunPacked(ConvolutionTile part, PixelTile[] tiles, int terms, int outputs)
+    private void RunPacked(ConvolutionTile part, PixelTile[] tiles, int terms, int outputs, int taps)
     {
-        int passes = (terms + MostPackedTerms - 1) / MostPackedTerms;
-        int termsAtATime = (terms + passes - 1) / passes;
+        int most = MostPackedTerms / taps * taps;
+        int passes = (terms + most - 1) / most;
+        int termsAtATime = (((terms / taps) + passes - 1) / passes) * taps;
         int tilesAtATime = Math.Max(1, MostPackedTerms / termsAtATime);
         int stride = termsAtATime * PackedTile;
         float* pixels = part.Input;
@@ -128,7 +128,14 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
                 part.IsLast = term + termsAtATime >= terms;
                 for (int i = 0; i < someTiles.Length; i++)
                 {
-                    Pack(pixels, part, someTiles[i], packed + (i * stride));
+                    if (taps > 1)
+                    {
+                        PackBetweenEdges(pixels, part, someTiles[i], packed + (i * stride), taps);
+                    }
+                    else
+                    {
+                        Pack(pixels, part, someTiles[i], packed + (i * stride));
+                    }
                 }
 
                 RunPart<PackedTap>(part, someTiles, outputs, stride);
@@ -136,36 +143,40 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         }
     }
 
-    // What a kernel reads beyond the edge is nowhere in memory: each tap's pixels are packed by themselves.
-    private void RunFlat(Convolution convolution, ConvolutionTile part, PlaneLayout layout, int terms, int outputs)
+    // What flat planes lack around them, for each tap.
+    private int SetEdges(Convolution convolution, PlaneLayout layout)
     {
-        int phases = convolution.Stride * convolution.Stride;
-        int inputs = terms / convolution.Taps;
-        int most = Math.Max(1, MostPackedTerms / convolution.Taps);
-        int passes = (inputs + most - 1) / most;
-        int inputsAtATime = (inputs + passes - 1) / passes;
-        float* planes = part.Input;
-        float* packed = _packed.Start;
-        Term* all = Address(_terms);
-        part.Input = packed;
-        _flat.Clear();
-        foreach (ref readonly PixelTile tile in layout.Tiles.AsSpan())
+        if (layout.Edges is null || convolution.Taps == 1)
         {
-            for (int input = 0; input < inputs; input += inputsAtATime)
+            return 1;
+        }
+
+        for (int tap = 0; tap < convolution.Taps; tap++)
+        {
+            (_, int dy, int dx) = convolution.Position(tap);
+            _edges[tap] = (nint)layout.Edges.Mask(dy, dx);
+        }
+
+        return convolution.Taps;
+    }
+
+    private void PackBetweenEdges(float* pixels, in ConvolutionTile part, PixelTile tile, float* packed, int taps)
+    {
+        nint* edges = Address(_edges);
+        for (int i = 0; i < part.Count; i += taps)
+        {
+            for (int tap = 0; tap < taps; tap++)
             {
-                int count = Math.Min(inputsAtATime, inputs - input);
-                part.Terms = all + (input * convolution.Taps);
-                part.Count = count * convolution.Taps;
-                part.IsFirst = input == 0;
-                part.IsLast = input + count >= inputs;
-                for (int i = 0; i < count; i++)
+                float* from = pixels + part.Terms[i + tap].Input;
+                float* edge = (float*)edges[tap];
+                TSimd.Store(TSimd.And(TSimd.Load(from + tile.First), TSimd.Load(edge + tile.First)), packed);
+                TSimd.Store(TSimd.And(TSimd.Load(from + tile.Second), TSimd.Load(edge + tile.Second)), packed + TSimd.Lanes);
+                if (tile.Third >= 0)
                 {
-                    int taps = i * convolution.Taps;
-                    float* plane = planes + ((nint)(input + i) * phases * layout.PlaneStride);
-                    _flat.Pack(plane, phases, layout, new ReadOnlySpan<Term>(part.Terms + taps, convolution.Taps), tile, packed + (taps * PackedTile));
+                    TSimd.Store(TSimd.And(TSimd.Load(from + tile.Third), TSimd.Load(edge + tile.Third)), packed + (2 * TSimd.Lanes));
                 }
 
-                RunPart<PackedTap>(part, new ReadOnlySpan<PixelTile>(in tile), outputs, 0);
+                packed += PackedTile;
             }
         }
     }

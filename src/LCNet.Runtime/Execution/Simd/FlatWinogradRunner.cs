@@ -19,12 +19,12 @@ internal sealed unsafe class FlatWinogradRunner
     private const int InputSpan = Taps * Lanes;
 
     // As many sums as two multiply-adds a cycle of four cycles each need.
-    private const int Group = 8;
+    private const int Group = WinogradWeights.Eight;
     private readonly Convolution _convolution;
     private readonly AlignedFloats _inputs;
     private readonly AlignedFloats _outputs;
-    private readonly uint[] _weights;
-    private readonly nint[] _channels;
+    private readonly uint[] _offsets;
+    private readonly nint[] _weights;
 
     /// <summary>Makes a runner.</summary>
     public FlatWinogradRunner(Convolution convolution)
@@ -32,8 +32,8 @@ internal sealed unsafe class FlatWinogradRunner
         _convolution = convolution;
         _inputs = new AlignedFloats(WinogradWeights.InputRows * convolution.Inputs * InputSpan);
         _outputs = new AlignedFloats(WinogradWeights.InputRows * Padded(convolution.Outputs) * Lanes);
-        _weights = GC.AllocateArray<uint>(convolution.Inputs, pinned: true);
-        _channels = GC.AllocateArray<nint>(Padded(convolution.Outputs) + Group, pinned: true);
+        _offsets = GC.AllocateArray<uint>(convolution.Inputs, pinned: true);
+        _weights = GC.AllocateArray<nint>((WinogradWeights.InputRows * Padded(convolution.Outputs)) + Group, pinned: true);
     }
 
     /// <summary>Whether a convolution is one that this computes.</summary>
@@ -50,27 +50,19 @@ internal sealed unsafe class FlatWinogradRunner
         int outputs = call.KeptOutputs.IsEmpty ? _convolution.Outputs : call.KeptOutputs.Length;
         for (int input = 0; input < inputs; input++)
         {
-            _weights[input] = (uint)(Taps * (call.KeptInputs.IsEmpty ? input : (int)call.KeptInputs[input]));
             TransformInput(call.Input.Plane(input), inputs, input);
         }
 
         int padded = Padded(outputs);
-        for (int output = 0; output < padded + Group; output++)
+        if (call.KeptOutputs.IsEmpty)
         {
-            // The last channel fills its group up.
-            int kept = Math.Min(output, outputs - 1);
-            _channels[output] = (nint)(call.KeptOutputs.IsEmpty ? kept : call.KeptOutputs[kept]) * _convolution.Inputs * Taps;
+            SetWeights(call.KeptInputs, inputs, padded);
+            Convolve<InEights>(inputs, padded);
         }
-
-        for (int row = 0; row < WinogradWeights.InputRows; row++)
+        else
         {
-            float* weights = _convolution.Winograd.Convolutions[row].Weights(0);
-            float* source = _inputs.Start + ((nint)row * inputs * InputSpan);
-            float* target = _outputs.Start + ((nint)row * padded * Lanes);
-            for (int output = 0; output < padded; output += Group)
-            {
-                Convolve(source, inputs, weights, output, target + (output * Lanes));
-            }
+            SetWeights(call, inputs, padded);
+            Convolve<OneByOne>(inputs, padded);
         }
 
         for (int output = 0; output < outputs; output++)
@@ -80,6 +72,69 @@ internal sealed unsafe class FlatWinogradRunner
     }
 
     private static int Padded(int outputs) => (outputs + Group - 1) / Group * Group;
+
+    // Every output channel: eight lie side by side, and weights of skipped inputs share hardly a cache line with those of kept ones.
+    private void SetWeights(ReadOnlySpan<long> keptInputs, int inputs, int padded)
+    {
+        float* weights = _convolution.Winograd.InEights;
+        for (int input = 0; input < inputs; input++)
+        {
+            _offsets[input] = (uint)(Taps * Group * (keptInputs.IsEmpty ? input : (int)keptInputs[input]));
+        }
+
+        int groups = WinogradWeights.InputRows * padded / Group;
+        for (int channel = 0; channel < groups * Group; channel++)
+        {
+            _weights[channel] = (nint)(weights + ((nint)(channel / Group) * _convolution.Inputs * Taps * Group) + (channel % Group));
+        }
+
+        EndWeights(groups * Group);
+    }
+
+    // Any output channels: the weights of each lie one behind the other.
+    private void SetWeights(in ConvolutionCall call, int inputs, int padded)
+    {
+        for (int input = 0; input < inputs; input++)
+        {
+            _offsets[input] = (uint)(Taps * (call.KeptInputs.IsEmpty ? input : (int)call.KeptInputs[input]));
+        }
+
+        for (int row = 0; row < WinogradWeights.InputRows; row++)
+        {
+            Convolution weights = _convolution.Winograd.Convolutions[row];
+            for (int output = 0; output < padded; output++)
+            {
+                // The last channel fills its group up.
+                _weights[(row * padded) + output] = (nint)weights.Weights((int)call.KeptOutputs[Math.Min(output, call.KeptOutputs.Length - 1)]);
+            }
+        }
+
+        EndWeights(WinogradWeights.InputRows * padded);
+    }
+
+    // What is fetched ahead behind the last group must be there, if not of use.
+    private void EndWeights(int end)
+    {
+        for (int i = 0; i < Group; i++)
+        {
+            _weights[end + i] = _weights[i];
+        }
+    }
+
+    private void Convolve<TOrder>(int inputs, int padded)
+        where TOrder : struct, IWeightOrder
+    {
+        nint* weights = (nint*)Marshal.UnsafeAddrOfPinnedArrayElement(_weights, 0);
+        for (int row = 0; row < WinogradWeights.InputRows; row++)
+        {
+            float* source = _inputs.Start + ((nint)row * inputs * InputSpan);
+            float* target = _outputs.Start + ((nint)row * padded * Lanes);
+            for (int output = 0; output < padded; output += Group)
+            {
+                Convolve<TOrder>(source, inputs, weights + (row * padded) + output, target + (output * Lanes));
+            }
+        }
+    }
 
     // Bᵀ of the paper, for the two groups of rows at once: rows −1 to 4 beside rows 3 to 8, of which the first and the last are zero.
     private void TransformInput(float* plane, int inputs, int input)
@@ -122,46 +177,37 @@ internal sealed unsafe class FlatWinogradRunner
     }
 
     // Eight output channels of one of the six convolutions.
-    private void Convolve(float* source, int inputs, float* weights, int first, float* target)
+    private void Convolve<TOrder>(float* source, int inputs, nint* channels, float* target)
+        where TOrder : struct, IWeightOrder
     {
         Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, a5 = default, a6 = default, a7 = default;
-        fixed (nint* channels = &_channels[first])
-        {
-            float* w0 = weights + channels[0];
-            float* w1 = weights + channels[1];
-            float* w2 = weights + channels[2];
-            float* w3 = weights + channels[3];
-            float* w4 = weights + channels[4];
-            float* w5 = weights + channels[5];
-            float* w6 = weights + channels[6];
-            float* w7 = weights + channels[7];
-            byte* next = (byte*)(weights + channels[Group]);
-            uint* offset = (uint*)Marshal.UnsafeAddrOfPinnedArrayElement(_weights, 0);
-            for (uint* end = offset + inputs; offset != end; offset++)
-            {
-                // Weights of the next channels: too many to lie in the first-level cache, in pieces too short for the processor to see them coming.
-                ConvolutionKernels.Prefetch(next);
-                ConvolutionKernels.Prefetch(next + 48);
-                next += Group * Taps * sizeof(float);
-                nuint w = *offset;
-                Step(0, w);
-                Step(Lanes, w + 1);
-                Step(2 * Lanes, w + 2);
-                source += InputSpan;
-            }
+        float* w0 = (float*)channels[0];
+        float* w1 = (float*)channels[1];
+        float* w2 = (float*)channels[2];
+        float* w3 = (float*)channels[3];
+        float* w4 = (float*)channels[4];
+        float* w5 = (float*)channels[5];
+        float* w6 = (float*)channels[6];
+        float* w7 = (float*)channels[7];
+        uint* offset = (uint*)Marshal.UnsafeAddrOfPinnedArrayElement(_offsets, 0);
+        uint* first = offset;
 
-            [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            void Step(nuint x, nuint w)
+        // Weights of the next channels are fetched: too many to lie in the first-level cache, in pieces too short for the processor to see them coming.
+        int apart = Group * Taps * sizeof(float) * _convolution.Inputs / inputs;
+        for (int next = 1; next <= Group; next++)
+        {
+            byte* ahead = (byte*)channels[Group + (TOrder.IsInEights ? 0 : next - 1)];
+            for (uint* end = first + (inputs * next / Group); offset != end; offset++)
             {
-                Vector512<float> pixels = Vector512.Load(source + x);
-                a0 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w0[w]), a0);
-                a1 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w1[w]), a1);
-                a2 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w2[w]), a2);
-                a3 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w3[w]), a3);
-                a4 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w4[w]), a4);
-                a5 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w5[w]), a5);
-                a6 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w6[w]), a6);
-                a7 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w7[w]), a7);
+                nuint w = *offset;
+                byte* at = TOrder.IsInEights ? ahead + (w * sizeof(float)) : ahead;
+                ConvolutionKernels.Prefetch(at);
+                ConvolutionKernels.Prefetch(at + 64);
+                ahead += TOrder.IsInEights ? 0 : apart;
+                Step(0, w);
+                Step(Lanes, w + (nuint)TOrder.TapsApart);
+                Step(2 * Lanes, w + (nuint)(2 * TOrder.TapsApart));
+                source += InputSpan;
             }
         }
 
@@ -173,6 +219,20 @@ internal sealed unsafe class FlatWinogradRunner
         a5.Store(target + (5 * Lanes));
         a6.Store(target + (6 * Lanes));
         a7.Store(target + (7 * Lanes));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        void Step(nuint x, nuint w)
+        {
+            Vector512<float> pixels = Vector512.Load(source + x);
+            a0 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w0[w]), a0);
+            a1 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w1[w]), a1);
+            a2 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w2[w]), a2);
+            a3 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w3[w]), a3);
+            a4 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w4[w]), a4);
+            a5 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w5[w]), a5);
+            a6 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w6[w]), a6);
+            a7 = Vector512.MultiplyAddEstimate(pixels, Vector512.Create(w7[w]), a7);
+        }
     }
 
     // Aᵀ of the paper.
@@ -209,5 +269,29 @@ internal sealed unsafe class FlatWinogradRunner
             result.GetLower().Store(target + (row * Side));
             result.GetUpper().Store(target + ((row + (Side / 2)) * Side));
         }
+    }
+
+    /// <summary>In which order weights lie.</summary>
+    private interface IWeightOrder
+    {
+        /// <summary>Whether those of eight output channels lie side by side.</summary>
+        static abstract bool IsInEights { get; }
+
+        /// <summary>Floats from the weight of a tap to that of the next.</summary>
+        static abstract int TapsApart { get; }
+    }
+
+    private readonly struct InEights : IWeightOrder
+    {
+        public static bool IsInEights => true;
+
+        public static int TapsApart => Group;
+    }
+
+    private readonly struct OneByOne : IWeightOrder
+    {
+        public static bool IsInEights => false;
+
+        public static int TapsApart => 1;
     }
 }

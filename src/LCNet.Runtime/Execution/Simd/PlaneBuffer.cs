@@ -83,7 +83,7 @@ internal sealed unsafe class PlaneBuffer
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
     {
-        int length = Layout.PlaneStride - Layout.Lead;
+        int length = Layout.PixelSpan;
         int step = 4 * TSimd.Lanes;
         int whole = length - (length % step);
         for (int i = 0; i < means.Length; i++)

@@ -10,9 +10,6 @@ namespace LCNet.Runtime;
 /// </remarks>
 internal sealed class PlaneLayout
 {
-    /// <summary>The most rows that a flat plane has.</summary>
-    public const int MostFlatRows = 16;
-
     /// <summary>Floats of a page of memory.</summary>
     public const int Page = 1024;
 
@@ -30,13 +27,17 @@ internal sealed class PlaneLayout
         Height = height;
         Width = width;
         RowStride = width + halo;
-        Lead = ((rowHalo ?? halo) * RowStride) + halo;
-        _lanes = lanes;
         IsFlat = halo == 0;
+
+        // A convolution reads as far in front of a flat plane, where there is another one or nothing, and has to put zeros for it.
+        Lead = IsFlat ? (width + lanes) / lanes * lanes : ((rowHalo ?? halo) * RowStride) + halo;
+        _lanes = lanes;
         _isRagged = width % lanes != 0;
         Tiles = Tile(Vectors(height, width, lanes));
         int pixels = _isRagged ? VectorsAcross * lanes : height * RowStride;
-        PlaneStride = Lead + Math.Max(pixels, height * RowStride);
+        PixelSpan = Math.Max(pixels, height * RowStride);
+        PlaneStride = IsFlat ? PixelSpan : Lead + PixelSpan;
+        Edges = IsFlat ? new FlatEdges(height, width) : null;
 
         // Planes a whole number of pages apart would compete for the same few places in the first-level cache.
         PlaneStride += PlaneStride > Page / 2 && PlaneStride % Page is < 32 or > Page - 32 ? 48 : 0;
@@ -46,10 +47,13 @@ internal sealed class PlaneLayout
     /// Whether a plane without halos is whole vectors, each of whole rows that are shorter than it. With halos it would be a half more:
     /// 4×4 pixels take two vectors of eight, with halos three.
     /// </summary>
-    public static bool IsBetterFlat(int height, int width, int lanes) => width < lanes && lanes % width == 0 && height * width % lanes == 0 && height <= MostFlatRows;
+    public static bool IsBetterFlat(int height, int width, int lanes) => width < lanes && lanes % width == 0 && height * width % lanes == 0;
 
-    /// <summary>Whether there are no halos: a convolution that reads beyond the edge has to bring its zeros.</summary>
+    /// <summary>Whether there are no halos: what a convolution reads beyond the edge, its <see cref="Edges"/> make zero.</summary>
     public bool IsFlat { get; }
+
+    /// <summary>What lies within a flat plane; null for others.</summary>
+    public FlatEdges? Edges { get; }
 
     /// <summary>Rows.</summary>
     public int Height { get; }
@@ -60,8 +64,11 @@ internal sealed class PlaneLayout
     /// <summary>Floats from one row to the next.</summary>
     public int RowStride { get; }
 
-    /// <summary>Floats from a plane's beginning to its first pixel.</summary>
+    /// <summary>Floats from a plane's beginning to its first pixel. That of a flat plane is the end of the one before.</summary>
     public int Lead { get; }
+
+    /// <summary>Floats from a plane's first pixel to behind the last that a vector writes.</summary>
+    public int PixelSpan { get; }
 
     /// <summary>Floats from one plane to the next.</summary>
     public int PlaneStride { get; }
