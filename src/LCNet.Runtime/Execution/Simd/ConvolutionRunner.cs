@@ -19,7 +19,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     private const int TapsAtATime = 144;
 
     // Packed pixels in floats: a sixth of a second-level cache of 512 KiB. A first-level cache's worth was slower: sums were loaded and stored more often.
-    private const int PackedAtHand = 21600;
+    private static readonly int PackedAtHand = TSimd.HasManyRegisters ? 43200 : 21600;
 
     private const int OutputsAtATime = 12;
 
@@ -32,7 +32,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     private readonly nint[] _edges = GC.AllocateArray<nint>(MostTaps, pinned: true);
 
     // Floats of a term of a packed tile, and terms of the largest.
-    private static int PackedTile => ConvolutionKernels.MostVectors * TSimd.Lanes;
+    private static int PackedTile => ConvolutionKernels.MostVectors(TSimd.Lanes) * TSimd.Lanes;
 
     private static int MostPackedTerms => PackedAtHand / PackedTile;
 
@@ -176,6 +176,11 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
                     TSimd.Store(TSimd.And(TSimd.Load(from + tile.Third), TSimd.Load(edge + tile.Third)), packed + (2 * TSimd.Lanes));
                 }
 
+                if (tile.Fourth >= 0)
+                {
+                    TSimd.Store(TSimd.And(TSimd.Load(from + tile.Fourth), TSimd.Load(edge + tile.Fourth)), packed + (3 * TSimd.Lanes));
+                }
+
                 packed += PackedTile;
             }
         }
@@ -186,6 +191,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         float* first = pixels + tile.First;
         float* second = pixels + tile.Second;
         float* third = pixels + tile.Third;
+        float* fourth = pixels + tile.Fourth;
         for (int i = 0; i < part.Count; i++)
         {
             nuint at = part.Terms[i].Input;
@@ -196,6 +202,11 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
                 TSimd.Store(TSimd.Load(third + at), packed + (2 * TSimd.Lanes));
             }
 
+            if (tile.Fourth >= 0)
+            {
+                TSimd.Store(TSimd.Load(fourth + at), packed + (3 * TSimd.Lanes));
+            }
+
             packed += PackedTile;
         }
     }
@@ -203,7 +214,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     // What the next channels are added to, or written over.
     private static void Fetch(OutputChannel* outputs, int count, in PixelTile tile)
     {
-        int last = tile.Third >= 0 ? tile.Third : tile.Second;
+        int last = Math.Max(Math.Max(tile.Second, tile.Third), tile.Fourth);
         for (OutputChannel* output = outputs; output < outputs + count; output++)
         {
             ConvolutionKernels.Prefetch(output->Plane + tile.First);
@@ -232,7 +243,11 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
                     Fetch(first + done + count, Math.Min(OutputsAtATime, outputs - done - count), tiles[i]);
                 }
 
-                if (tiles[i].Third >= 0)
+                if (tiles[i].Fourth >= 0)
+                {
+                    RunFour<TTaps>(current, first + done, count, tiles[i]);
+                }
+                else if (tiles[i].Third >= 0)
                 {
                     RunThree<TTaps>(current, first + done, count, tiles[i]);
                 }
@@ -257,6 +272,24 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
 
     // Whether so many are groups of three and four, as 1, 2 and 5 are not.
     private static bool IsCut(int outputs) => outputs is 0 or 3 or 4 or > 5;
+
+    private static void RunFour<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
+        where TTaps : struct, ITaps
+    {
+        for (; IsCut(count - 6); count -= 6, outputs += 6)
+        {
+            ConvolutionKernels.Run4X6<TSimd, TVector, TTaps>(part, outputs, tile);
+        }
+
+        if (count > 0)
+        {
+            // What is left, two by two.
+            ConvolutionTile second = part;
+            second.Input += TTaps.IsPacked ? 2 * TSimd.Lanes : 0;
+            RunTwo<TTaps>(part, outputs, count, new PixelTile(tile.First, tile.Second, -1, -1));
+            RunTwo<TTaps>(second, outputs, count, new PixelTile(tile.Third, tile.Fourth, -1, -1));
+        }
+    }
 
     private static void RunThree<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
         where TTaps : struct, ITaps
@@ -287,11 +320,6 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     private static void RunTwo<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
         where TTaps : struct, ITaps
     {
-        for (; IsEight(count); count -= 8, outputs += 8)
-        {
-            ConvolutionKernels.Run2X8<TSimd, TVector, TTaps>(part, outputs, tile);
-        }
-
         while (count > 0)
         {
             int run = count switch { 6 or 9 or 10 or > 11 => 6, 3 => 3, _ => 4 };

@@ -26,6 +26,11 @@ internal static unsafe class MaxPool<TSimd, TVector>
             {
                 Pool(tile.Third);
             }
+
+            if (tile.Fourth >= 0)
+            {
+                Pool(tile.Fourth);
+            }
         }
 
         layout.ClearHalo(target);

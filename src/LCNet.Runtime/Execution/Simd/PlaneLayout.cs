@@ -13,6 +13,11 @@ internal sealed class PlaneLayout
     /// <summary>Floats of a page of memory.</summary>
     public const int Page = 1024;
 
+    // Up to so many the weights are most of what a convolution reads, and it is as well to take as many vectors for each as there is room for.
+    private const int FewVectors = 16;
+
+    // Of more, less of the pixels' memory at a time and more output channels was faster.
+    private const int VectorsOfLargePlanes = 3;
     private readonly bool _isRagged;
     private readonly int _lanes;
 
@@ -33,7 +38,9 @@ internal sealed class PlaneLayout
         Lead = IsFlat ? (width + lanes) / lanes * lanes : ((rowHalo ?? halo) * RowStride) + halo;
         _lanes = lanes;
         _isRagged = width % lanes != 0;
-        Tiles = Tile(Vectors(height, width, lanes));
+        int[] vectors = Vectors(height, width, lanes);
+        int most = ConvolutionKernels.MostVectors(lanes);
+        Tiles = Tile(vectors, vectors.Length <= FewVectors ? most : Math.Min(most, VectorsOfLargePlanes));
         int pixels = _isRagged ? VectorsAcross * lanes : height * RowStride;
         PixelSpan = Math.Max(pixels, height * RowStride);
         PlaneStride = IsFlat ? PixelSpan : Lead + PixelSpan;
@@ -73,7 +80,7 @@ internal sealed class PlaneLayout
     /// <summary>Floats from one plane to the next.</summary>
     public int PlaneStride { get; }
 
-    /// <summary>The plane as tiles of two or three vectors.</summary>
+    /// <summary>The plane as tiles of two to four vectors, of which there are never more than kernels take at once.</summary>
     public PixelTile[] Tiles { get; }
 
     private int VectorsAcross => ((Height * RowStride) + _lanes - 1) / _lanes;
@@ -110,28 +117,30 @@ internal sealed class PlaneLayout
         return [.. Enumerable.Range(0, height).SelectMany(row => Enumerable.Range(0, width / lanes).Select(vector => (row * RowStride) + (vector * lanes)))];
     }
 
-    private static PixelTile[] Tile(int[] vectors)
+    private static PixelTile[] Tile(int[] vectors, int most)
     {
         if (vectors.Length == 1)
         {
-            return [new PixelTile(vectors[0], vectors[0], -1)];
+            return [new PixelTile(vectors[0], vectors[0], -1, -1)];
         }
 
         var tiles = new List<PixelTile>();
         for (int i = 0; i < vectors.Length;)
         {
+            // One alone is never left.
             int left = vectors.Length - i;
-            bool isThree = left is 3 or > 4;
-            tiles.Add(new PixelTile(vectors[i], vectors[i + 1], isThree ? vectors[i + 2] : -1));
-            i += isThree ? 3 : 2;
+            int count = left <= most ? left : left == most + 1 ? most - 1 : most;
+            tiles.Add(new PixelTile(vectors[i], vectors[i + 1], count > 2 ? vectors[i + 2] : -1, count > 3 ? vectors[i + 3] : -1));
+            i += count;
         }
 
         return [.. tiles];
     }
 }
 
-/// <summary>Two or three vectors of pixels, as distances from a plane's first pixel in floats.</summary>
+/// <summary>Two to four vectors of pixels, as distances from a plane's first pixel in floats.</summary>
 /// <param name="First">The first vector.</param>
 /// <param name="Second">The second; the first again where the plane has only one.</param>
 /// <param name="Third">The third, or −1.</param>
-internal readonly record struct PixelTile(int First, int Second, int Third);
+/// <param name="Fourth">The fourth, or −1.</param>
+internal readonly record struct PixelTile(int First, int Second, int Third, int Fourth);
