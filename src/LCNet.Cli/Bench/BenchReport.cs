@@ -38,7 +38,7 @@ internal sealed record SettingReport(
 /// <param name="P95Us">95th percentile.</param>
 /// <param name="P99Us">99th percentile.</param>
 /// <param name="BytesPerImage">Allocated managed memory; null where threads share the process's count.</param>
-/// <param name="Correlation">Of an image's time (median over the alternations, at the usual speed of its turn) and its planned FLOPs; null where FLOPs do not vary or time was not taken apart.</param>
+/// <param name="Correlation">Of an image's time (median over passes of this contender by itself) and its planned FLOPs; null where FLOPs do not vary or time was not taken apart.</param>
 internal sealed record ContenderReport(
     string Name,
     double TimeRatio,

@@ -11,6 +11,9 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
     private const int ImagesToWarm = 3;
     private const int WarmUpImages = 10;
 
+    // An image's time is a median over so many passes: its planned FLOPs explain less of it than a neighbour does in one.
+    private const int PassesToCorrelate = 15;
+
     /// <summary>Measures one setting.</summary>
     public SettingReport Measure(BenchSetting setting, CancellationToken cancellation)
     {
@@ -56,12 +59,7 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
                         // Who goes first changes, too.
                         int who = (turn + repetition) % contenders.Length;
 
-                        // Not timed: the caches hold what the one before computed with, as on a server they do not.
-                        for (int image = first; image < Math.Min(first + ImagesToWarm, images.Length); image++)
-                        {
-                            contenders[who].Run(images[image]);
-                        }
-
+                        WarmCaches(contenders[who], first);
                         long before = GC.GetAllocatedBytesForCurrentThread();
                         Time(contenders[who], first, times[who][repetition]);
                         bytes[who] += GC.GetAllocatedBytesForCurrentThread() - before;
@@ -69,7 +67,8 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
                 }
             }
 
-            return Report(contenders, times, reduction, bytes, flops);
+            double?[] correlations = [.. contenders.Select(contender => setting.IsOpen || contender.Name == Contender.Baseline ? null : Correlate(contender, flops))];
+            return Report(contenders, times, reduction, bytes, correlations);
         }
         finally
         {
@@ -111,19 +110,36 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
     private double TimeTogether(Contender[] own, int first, int end, double[] times)
     {
         int next = first - 1;
-        Thread[] threads = [.. own.Select(contender => new Thread(() =>
+        long begin = 0;
+        long[] ends = new long[own.Length];
+
+        // The clock runs from where all threads are there until the last image is done.
+        using var start = new Barrier(own.Length, _ => begin = Stopwatch.GetTimestamp());
+        Thread[] threads = [.. own.Select((contender, thread) => new Thread(() =>
         {
+            WarmCaches(contender, first);
+            start.SignalAndWait();
             for (int i = Interlocked.Increment(ref next); i < end; i = Interlocked.Increment(ref next))
             {
-                long start = Stopwatch.GetTimestamp();
+                long before = Stopwatch.GetTimestamp();
                 contender.Run(images[i]);
-                times[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                times[i] = Stopwatch.GetElapsedTime(before).TotalSeconds;
             }
+
+            ends[thread] = Stopwatch.GetTimestamp();
         }))];
-        long begin = Stopwatch.GetTimestamp();
         Array.ForEach(threads, thread => thread.Start());
         Array.ForEach(threads, thread => thread.Join());
-        return Stopwatch.GetElapsedTime(begin).TotalSeconds;
+        return Stopwatch.GetElapsedTime(begin, ends.Max()).TotalSeconds;
+    }
+
+    // Not timed: the caches hold what the contender before computed with, as on a server they do not.
+    private void WarmCaches(Contender contender, int first)
+    {
+        for (int image = first; image < Math.Min(first + ImagesToWarm, images.Length); image++)
+        {
+            contender.Run(images[image]);
+        }
     }
 
     private void Time(Contender contender, int first, double[] times)
@@ -153,7 +169,7 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
     private double[][] NewTimes() => [.. Enumerable.Range(0, repetitions).Select(_ => new double[images.Length])];
 
     private List<ContenderReport> Report(
-        Contender[] contenders, double[][][] times, double reduction, long[]? bytes, double[]? flops, double[][]? walls = null)
+        Contender[] contenders, double[][][] times, double reduction, long[]? bytes, double?[]? correlations, double[][]? walls = null)
     {
         double[][] totals = walls ?? [.. times.Select(own => own.Select(repetition => repetition.Sum()).ToArray())];
         int baseline = Array.FindIndex(contenders, contender => contender.Name == Contender.Baseline);
@@ -174,20 +190,30 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
                 1e6 * Statistics.NearestRank(latencies, 95),
                 1e6 * Statistics.NearestRank(latencies, 99),
                 bytes is null ? null : bytes[who] / (double)(repetitions * images.Length),
-                flops is null || who == baseline ? null : Correlate(times[who], flops)));
+                correlations?[who]));
         }
 
         return reports;
     }
 
-    // A neighbour on the machine slows whole turns: an image's time counts at the speed that its turn, which has the same images in every repetition, had in the median.
-    private static double? Correlate(double[][] times, double[] flops)
+    // By itself, as on a server: turns would leave it the caches that the contender before filled, for some images and not for others.
+    private double? Correlate(Contender contender, double[] flops)
     {
+        double[][] passes = [.. Enumerable.Range(0, PassesToCorrelate).Select(_ => new double[images.Length])];
+        foreach (double[] times in passes)
+        {
+            for (int first = 0; first < images.Length; first += ImagesAtATurn)
+            {
+                Time(contender, first, times);
+            }
+        }
+
+        // A neighbour on the machine slows some images in a row: a time counts at the speed that those around it have in the median.
         double[] medians = [.. flops.Select((_, image) =>
         {
-            double[] turns = [.. times.Select(own => TurnOf(own, image))];
+            double[] turns = [.. passes.Select(times => TurnOf(times, image))];
             double usual = Statistics.Median(turns);
-            return Statistics.Median([.. times.Zip(turns, (own, turn) => own[image] * usual / turn)]);
+            return Statistics.Median([.. passes.Zip(turns, (times, turn) => times[image] * usual / turn)]);
         })];
         double correlation = Statistics.Correlation(medians, flops);
         return double.IsFinite(correlation) ? correlation : null;

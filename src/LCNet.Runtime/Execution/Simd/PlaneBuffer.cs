@@ -144,13 +144,22 @@ internal sealed unsafe class PlaneBuffer
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void SplitRow(float* row, float* even, float* odd, int width)
     {
-        int lanes = Vector128<float>.Count;
+        int x = 0;
         int pairs = width >> 1;
-        int last = pairs - lanes;
-        for (int x = 0; last >= 0; x = Math.Min(x + lanes, last))
+        if (Avx512F.IsSupported && pairs >= Vector256<float>.Count)
         {
+            x = pairs >= Vector512<float>.Count ? SplitLong(row, even, odd, pairs) : SplitShort(row, even, odd, pairs);
+        }
+
+        int lanes = Vector128<float>.Count;
+        int last = pairs - lanes;
+        for (; x < pairs && last >= 0; x += lanes)
+        {
+            // The last vectors overlap those before.
+            x = Math.Min(x, last);
             Vector128<float> first = Vector128.Load(row + (2 * x));
             Vector128<float> second = Vector128.Load(row + (2 * x) + lanes);
             Even(first, second).Store(even + x);
@@ -158,14 +167,9 @@ internal sealed unsafe class PlaneBuffer
             {
                 Odd(first, second).Store(odd + x);
             }
-
-            if (x == last)
-            {
-                break;
-            }
         }
 
-        for (int x = last < 0 ? 0 : pairs; x < pairs; x++)
+        for (; x < pairs; x++)
         {
             even[x] = row[2 * x];
             if (odd != null)
@@ -178,6 +182,47 @@ internal sealed unsafe class PlaneBuffer
         {
             even[pairs] = row[width - 1];
         }
+    }
+
+    // At least sixteen pairs.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int SplitLong(float* row, float* even, float* odd, int pairs)
+    {
+        Vector512<int> evens = Vector512<int>.Indices * 2;
+        int last = pairs - Vector512<float>.Count;
+        for (int x = 0; x < pairs; x += Vector512<float>.Count)
+        {
+            x = Math.Min(x, last);
+            Vector512<float> first = Vector512.Load(row + (2 * x));
+            Vector512<float> second = Vector512.Load(row + (2 * x) + Vector512<float>.Count);
+            Avx512F.PermuteVar16x32x2(first, evens, second).Store(even + x);
+            if (odd != null)
+            {
+                Avx512F.PermuteVar16x32x2(first, evens + Vector512<int>.One, second).Store(odd + x);
+            }
+        }
+
+        return pairs;
+    }
+
+    // Eight to fifteen pairs.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int SplitShort(float* row, float* even, float* odd, int pairs)
+    {
+        Vector512<int> evensThenOdds = Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+        int last = pairs - Vector256<float>.Count;
+        for (int x = 0; x < pairs; x += Vector256<float>.Count)
+        {
+            x = Math.Min(x, last);
+            Vector512<float> split = Avx512F.PermuteVar16x32(Vector512.Load(row + (2 * x)), evensThenOdds);
+            split.GetLower().Store(even + x);
+            if (odd != null)
+            {
+                split.GetUpper().Store(odd + x);
+            }
+        }
+
+        return pairs;
     }
 
     // One instruction each, where the machine has it.
