@@ -76,23 +76,26 @@ public sealed class AdmissionControl
     public AdmissionRefusal? Enter(AdmissionTicket ticket)
     {
         ArgumentNullException.ThrowIfNull(ticket);
-        List<(AdmissionTicket Ticket, AdmissionRefusal Refusal)>? displaced = null;
         AdmissionRefusal? refusal;
+        AdmissionRefusal? breach;
+        List<AdmissionTicket>? displaced;
         lock (_lock)
         {
-            refusal = Judge(ticket, ref displaced);
+            refusal = Judge(_round.LineOf(ticket.Client), ticket.Images, ticket.Images * ticket.ImageFlops, ticket.Bytes, ticket.Expires, out breach, out displaced);
             if (refusal is null)
             {
+                displaced?.ForEach(other => _round.Remove(other));
                 _round.Add(ticket);
-                Monitor.PulseAll(_lock);
+
+                // As many threads as there are images: the others would wake up for nothing.
+                for (int i = 0; i < Math.Min(ticket.Images, _options.Slots); i++)
+                {
+                    Monitor.Pulse(_lock);
+                }
             }
         }
 
-        foreach ((AdmissionTicket other, AdmissionRefusal why) in displaced ?? [])
-        {
-            other.Displace(why);
-        }
-
+        displaced?.ForEach(other => other.Displace(Refuse(breach!.Reason, breach.Limit, breach.Delay)));
         return refusal;
     }
 
@@ -103,8 +106,7 @@ public sealed class AdmissionControl
     {
         lock (_lock)
         {
-            ClientLine? line = _round.LineOf(client);
-            return FirstBreach(line, 1, 0, 0, long.MaxValue) is { } breach && InTheWay(breach, line, 1, 0) is null ? breach : null;
+            return Judge(_round.LineOf(client), 1, 0, 0, long.MaxValue, out _, out _);
         }
     }
 
@@ -201,34 +203,12 @@ public sealed class AdmissionControl
         }
     }
 
-    private AdmissionRefusal? Judge(AdmissionTicket ticket, ref List<(AdmissionTicket Ticket, AdmissionRefusal Refusal)>? displaced)
+    // Decides and changes nothing: either everybody stays, or the request comes in and those that are displaced go.
+    private AdmissionRefusal? Judge(
+        ClientLine? line, int images, long flops, long bytes, long expires, out AdmissionRefusal? breach, out List<AdmissionTicket>? displaced)
     {
-        ClientLine? line = _round.LineOf(ticket.Client);
-        while (FirstBreach(line, ticket.Images, ticket.Images * ticket.ImageFlops, ticket.Bytes, ticket.Expires) is { } breach)
-        {
-            if (InTheWay(breach, line, ticket.Images, ticket.Bytes) is not { } latest)
-            {
-                return breach;
-            }
-
-            _round.Remove(latest);
-            (displaced ??= []).Add((latest, breach));
-        }
-
-        return null;
-    }
-
-    private AdmissionTicket? InTheWay(AdmissionRefusal breach, ClientLine? line, int images, long bytes) => breach.Reason switch
-    {
-        RefusalReason.Count => _round.LatestOfLongest(line, one => one.Images, images),
-        RefusalReason.Bytes => _round.LatestOfLongest(line, one => one.Bytes, bytes),
-
-        // Of a delay each client has its own: others only count as far as they take turns with it.
-        _ => null,
-    };
-
-    private AdmissionRefusal? FirstBreach(ClientLine? line, int images, long flops, long bytes, long expires)
-    {
+        breach = null;
+        displaced = null;
         int idle = _options.Slots - _running;
         if (_round.Images == 0 && idle > 0)
         {
@@ -236,6 +216,7 @@ public sealed class AdmissionControl
             return null;
         }
 
+        // Of a delay each client has its own: others only count as far as they take turns with it, so nobody is displaced for it.
         TimeSpan delay = Duration(_round.Ahead(line, flops, ElasticFlops));
         if (delay > _options.MaxDelay)
         {
@@ -247,12 +228,16 @@ public sealed class AdmissionControl
             return Refuse(RefusalReason.Deadline, 0, delay);
         }
 
-        if (_round.Images + images - idle > _options.MaxCount)
+        int excessImages = _round.Images + images - idle - _options.MaxCount;
+        long excessBytes = _round.Bytes + bytes - _options.MaxBytes;
+        if (excessImages <= 0 && excessBytes <= 0)
         {
-            return Refuse(RefusalReason.Count, _options.MaxCount, delay);
+            return null;
         }
 
-        return _round.Bytes + bytes > _options.MaxBytes ? Refuse(RefusalReason.Bytes, _options.MaxBytes, delay) : null;
+        breach = excessImages > 0 ? Refuse(RefusalReason.Count, _options.MaxCount, delay) : Refuse(RefusalReason.Bytes, _options.MaxBytes, delay);
+        displaced = _round.MakeRoom(line, images, bytes, excessImages, excessBytes);
+        return displaced is null ? breach : null;
     }
 
     private TimeSpan Duration(long flops) => Speed > 0 ? TimeSpan.FromSeconds(flops / Speed) : TimeSpan.Zero;

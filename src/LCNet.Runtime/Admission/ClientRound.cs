@@ -47,22 +47,47 @@ internal sealed class ClientRound(int maxClients, long quantum)
         return ahead;
     }
 
-    /// <summary>The latest request of whichever other client has most, if that is more than a client would have; none that has begun.</summary>
+    /// <summary>
+    /// The requests that make room for a client's next one: the latest of whichever other client has most at the time, as long as that is more than the client would have
+    /// itself; none that has begun. Only looks: nothing is removed.
+    /// </summary>
     /// <param name="line">The client's; null where it has none.</param>
-    /// <param name="size">Most of what.</param>
-    /// <param name="added">How much its next request adds to that.</param>
-    public AdmissionTicket? LatestOfLongest(ClientLine? line, Func<ClientLine, long> size, long added)
+    /// <param name="images">Images of its next request.</param>
+    /// <param name="bytes">Bytes of its next request.</param>
+    /// <param name="excessImages">Images that have to go; none where it is not above 0.</param>
+    /// <param name="excessBytes">Bytes that have to go.</param>
+    /// <returns>Null where there is not as much to be had; then nobody should make room.</returns>
+    public List<AdmissionTicket>? MakeRoom(ClientLine? line, int images, long bytes, long excessImages, long excessBytes)
     {
-        ClientLine? longest = null;
-        foreach (ClientLine other in _round)
+        List<AdmissionTicket>? victims = null;
+        Dictionary<ClientLine, Remainder>? remainders = null;
+        while (excessImages > 0 || excessBytes > 0)
         {
-            if (other != line && other.Tickets.Last!.Value.Taken == 0 && (longest is null || size(other) > size(longest)))
+            bool byImages = excessImages > 0;
+            Remainder longest = default;
+            foreach (ClientLine other in _round)
             {
-                longest = other;
+                Remainder left = remainders is not null && remainders.TryGetValue(other, out Remainder known) ? known : new Remainder(other, other.Tickets.Last, other.Images, other.Bytes);
+                if (other != line && left.Last is { Value.Taken: 0 } && (longest.Last is null || left.Size(byImages) > longest.Size(byImages)))
+                {
+                    longest = left;
+                }
             }
+
+            long own = byImages ? (line?.Images ?? 0) + images : (line?.Bytes ?? 0) + bytes;
+            if (longest.Last is null || longest.Size(byImages) <= own)
+            {
+                return null;
+            }
+
+            AdmissionTicket victim = longest.Last.Value;
+            (victims ??= []).Add(victim);
+            (remainders ??= [])[longest.Line] = new Remainder(longest.Line, longest.Last.Previous, longest.Images - victim.Images, longest.Bytes - victim.Bytes);
+            excessImages -= victim.Images;
+            excessBytes -= victim.Bytes;
         }
 
-        return longest is not null && size(longest) > (line is null ? 0 : size(line)) + added ? longest.Tickets.Last!.Value : null;
+        return victims;
     }
 
     /// <summary>Puts a request at the end of its client's line.</summary>
@@ -146,7 +171,7 @@ internal sealed class ClientRound(int maxClients, long quantum)
         ClientLine line = ticket.Line!;
         var turn = new AdmissionTurn(ticket, ticket.Taken++);
         line.Running++;
-        line.Deficit = Bound(line.Deficit - ticket.ImageFlops);
+        Charge(line, ticket.ImageFlops);
         Count(line, ticket, -1, 0);
         if (ticket.Taken == ticket.Images)
         {
@@ -165,7 +190,7 @@ internal sealed class ClientRound(int maxClients, long quantum)
         line.Running--;
         if (spent is double flops)
         {
-            line.Deficit = Bound(line.Deficit + ticket.ImageFlops - (long)Math.Min(flops, MaxDebt * (double)quantum));
+            Charge(line, (long)Math.Min(flops, MaxDebt * (double)quantum) - ticket.ImageFlops);
         }
 
         Forget(line);
@@ -196,5 +221,18 @@ internal sealed class ClientRound(int maxClients, long quantum)
         }
     }
 
+    // While nobody else waits there is no round in which a line would be given more to spend, and nobody at whose expense it spends: it owes nothing.
+    private void Charge(ClientLine line, long flops)
+    {
+        bool isAlone = _round.Count == 0 || (_round.Count == 1 && _round.First!.Value == line);
+        line.Deficit = Math.Max(Bound(line.Deficit - flops), isAlone ? 0 : long.MinValue);
+    }
+
     private long Bound(long deficit) => Math.Clamp(deficit, -MaxDebt * quantum, quantum);
+
+    // What a line would have left, were its latest requests taken from it.
+    private readonly record struct Remainder(ClientLine Line, LinkedListNode<AdmissionTicket>? Last, long Images, long Bytes)
+    {
+        public long Size(bool byImages) => byImages ? Images : Bytes;
+    }
 }

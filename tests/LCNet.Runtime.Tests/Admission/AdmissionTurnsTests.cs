@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace LCNet.Runtime.Tests;
 
 /// <summary>Whose turn it is, and who gives up a place.</summary>
@@ -43,6 +45,102 @@ public sealed class AdmissionTurnsTests
 
         // Not the eleventh that equal times would be, as credit is bounded, but far from the half that equal plans would be.
         Assert.InRange(slow, 60, 250);
+    }
+
+    [Theory]
+    [InlineData(1.0)]
+    [InlineData(1.7)]
+    public void Take_ClientThatWasAlone_OwesNothingToOneThatJoins(double slowness)
+    {
+        AdmissionControl queue = _queues.Create(new AdmissionOptions { MaxCount = 10_000, Slots = 2, Quantum = 100, MaxDelay = TimeSpan.MaxValue });
+        queue.Learn(50, TimeSpan.FromSeconds(1));
+        void Enter(string client) => Assert.Null(queue.Enter(new TestTicket(client, 50)));
+        TestTicket Run()
+        {
+            AdmissionTurn turn = queue.Take()!.Value;
+            queue.Complete(turn, 50, TimeSpan.FromSeconds(slowness));
+            return (TestTicket)turn.Ticket;
+        }
+
+        for (int i = 0; i < 2000; i++)
+        {
+            Enter("alone");
+        }
+
+        for (int i = 0; i < 1000; i++)
+        {
+            Assert.Equal("alone", Run().Client);
+        }
+
+        for (int i = 0; i < 100; i++)
+        {
+            Enter("joins");
+        }
+
+        // Two images of each a round, from the first round on.
+        string[] run = [.. Enumerable.Range(0, 40).Select(_ => Run().Client)];
+        Assert.InRange(run.Take(8).Count(client => client == "alone"), 3, 5);
+        Assert.InRange(run.Count(client => client == "alone"), 18, 22);
+    }
+
+    [Fact]
+    public void Enter_AnyRefusal_DisplacesNobody() =>
+        Gen.Select(Gen.Int[0, 4], Gen.Int[1, 9], Gen.Int[0, 60], Gen.Bool).Array[1, 40].Sample(requests =>
+        {
+            AdmissionControl queue = _queues.Busy(new AdmissionOptions { MaxCount = 12, MaxBytes = 100, Quantum = Second, MaxDelay = TimeSpan.FromSeconds(2) });
+            var waiting = new List<TestTicket>();
+            foreach ((int client, int images, int bytes, bool isDear) in requests)
+            {
+                var ticket = new TestTicket($"client {client}", isDear ? Second / 10 : 1, images, bytes);
+                bool wouldFit = queue.Glance(ticket.Client) is null;
+                bool isIn = queue.Enter(ticket) is null;
+                TestTicket[] displaced = [.. waiting.Where(other => other.Displaced is not null)];
+                Assert.True(isIn || displaced.Length == 0, "Refused, and others displaced.");
+                Assert.True(wouldFit || !isIn, "The cheapest image would have been refused, and a dearer request was not.");
+                Assert.All(displaced, other => Assert.NotEqual(ticket.Client, other.Client));
+                waiting.RemoveAll(displaced.Contains);
+                if (isIn)
+                {
+                    waiting.Add(ticket);
+                }
+
+                Assert.Equal(waiting.Sum(other => other.Images), queue.WaitingImages);
+                Assert.InRange(queue.WaitingBytes, 0, 100);
+            }
+        });
+
+    [Fact]
+    public async Task Enter_ManyThreadsAreIdle_WakesAsManyAsThereAreImages()
+    {
+        const int Threads = 24;
+        const int Requests = 300;
+        AdmissionControl queue = _queues.Create(new AdmissionOptions { Slots = Threads, Quantum = Second });
+        using var done = new SemaphoreSlim(0);
+        long[] switches = new long[Threads];
+        Thread[] threads = [.. Enumerable.Range(0, Threads).Select(index => new Thread(() =>
+        {
+            while (queue.Take() is { } turn)
+            {
+                queue.Complete(turn, 0, TimeSpan.Zero);
+                done.Release();
+            }
+
+            // How often the kernel put this thread to sleep.
+            string line = File.ReadLines("/proc/thread-self/status").First(each => each.StartsWith("voluntary_ctxt_switches", StringComparison.Ordinal));
+            switches[index] = long.Parse(line.Split(':')[1], CultureInfo.InvariantCulture);
+        }))];
+        Assert.All(threads, thread => thread.Start());
+        for (int i = 0; i < Requests; i++)
+        {
+            Assert.Null(queue.Enter(new TestTicket("a", 1)));
+            Assert.True(await done.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
+        }
+
+        queue.Close();
+        Assert.All(threads, thread => Assert.True(thread.Join(TimeSpan.FromSeconds(30))));
+
+        // Were all woken for each request it were as many as requests times threads.
+        Assert.InRange(switches.Sum(), Requests / 2, Requests * Threads / 3);
     }
 
     [Fact]
