@@ -159,6 +159,57 @@ public sealed class BulkTests(ServerFixture fixture)
         Assert.True(ended);
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task ClassifyAllAsync_SourceIgnoresCancellation_EndsAllTheSame(bool isBlocking, bool isServerFault)
+    {
+        await using ClientServer server = await ClientServer.StartAsync(fixture);
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        using var release = new ManualResetEventSlim();
+        var isDisposed = new TaskCompletionSource();
+        async IAsyncEnumerable<ClassifyRequest> Source()
+        {
+            try
+            {
+                yield return isServerFault ? new ClassifyRequest { EncodedImage = ByteString.CopyFrom(new byte[9_000_000]) } : TestImages.Png(1);
+                if (isBlocking)
+                {
+                    release.Wait(CancellationToken.None);
+                }
+                else
+                {
+                    await Task.Run(() => release.Wait(CancellationToken.None), CancellationToken.None);
+                }
+
+                yield return TestImages.Png(2);
+            }
+            finally
+            {
+                isDisposed.SetResult();
+            }
+        }
+
+        IAsyncEnumerator<ClassifyStreamResponse> replies = server.Connect().ClassifyAllAsync(Source(), cancellation.Token).GetAsyncEnumerator(Token);
+        async Task<Exception?> Reading() => await Record.ExceptionAsync(async () =>
+        {
+            Assert.True(await replies.MoveNextAsync());
+            await cancellation.CancelAsync();
+            await replies.MoveNextAsync();
+        });
+
+        Exception? failure = await Reading().WaitAsync(TimeSpan.FromSeconds(60), Token);
+        await replies.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(60), Token);
+        Assert.Equal(isServerFault ? typeof(RpcException) : typeof(TaskCanceledException), failure?.GetType());
+
+        // It is disposed of once it comes back.
+        Assert.False(isDisposed.Task.IsCompleted);
+        release.Set();
+        await isDisposed.Task.WaitAsync(TimeSpan.FromSeconds(60), Token);
+    }
+
     [Fact]
     public async Task ClassifyAllAsync_SourceFails_FailsWithItsException()
     {

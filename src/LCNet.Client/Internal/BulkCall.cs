@@ -11,10 +11,14 @@ namespace LCNet.Client.Internal;
 /// </summary>
 internal sealed class BulkCall : IDisposable
 {
+    // How long a source may take to end that is told to.
+    private static readonly TimeSpan SourceGrace = TimeSpan.FromSeconds(1);
+
     private readonly Classifier.ClassifierClient _client;
     private readonly LcNetClientOptions _options;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stop;
+    private readonly CancellationToken _stopped;
     private readonly SemaphoreSlim _room;
     private readonly Channel<BulkItem> _unsent = Channel.CreateUnbounded<BulkItem>();
     private readonly Channel<ClassifyStreamResponse> _replies = Channel.CreateUnbounded<ClassifyStreamResponse>();
@@ -31,6 +35,7 @@ internal sealed class BulkCall : IDisposable
         _options = options;
         _time = time;
         _stop = stop;
+        _stopped = stop.Token;
         _room = new SemaphoreSlim(options.MaxInFlight);
     }
 
@@ -72,13 +77,13 @@ internal sealed class BulkCall : IDisposable
     // Never throws: what fails is told to who reads the replies.
     private async Task WorkAsync(IAsyncEnumerable<ClassifyRequest> requests)
     {
-        Task[] tasks = [Task.Run(() => ReadSourceAsync(requests)), .. Enumerable.Range(0, _options.Streams).Select(_ => KeepStreamAsync())];
+        Task[] tasks = [ReadSourceWhileWantedAsync(requests), .. Enumerable.Range(0, _options.Streams).Select(_ => KeepStreamAsync())];
         Exception? failure = null;
         await foreach (Task task in Task.WhenEach(tasks).ConfigureAwait(false))
         {
             if (!task.IsCompletedSuccessfully)
             {
-                failure ??= task.Exception?.InnerException ?? new OperationCanceledException(_stop.Token);
+                failure ??= task.Exception?.InnerException ?? new OperationCanceledException(_stopped);
                 await _stop.CancelAsync().ConfigureAwait(false);
             }
         }
@@ -86,14 +91,30 @@ internal sealed class BulkCall : IDisposable
         _replies.Writer.TryComplete(failure);
     }
 
+    // A source that does not heed cancellation is left behind; it is disposed of once it comes back.
+    private async Task ReadSourceWhileWantedAsync(IAsyncEnumerable<ClassifyRequest> requests)
+    {
+        var reading = Task.Run(() => ReadSourceAsync(requests));
+        try
+        {
+            await reading.WaitAsync(_stopped).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!reading.IsCompleted)
+        {
+            await Task.WhenAny(reading, Task.Delay(SourceGrace, CancellationToken.None)).ConfigureAwait(false);
+            throw;
+        }
+    }
+
     private async Task ReadSourceAsync(IAsyncEnumerable<ClassifyRequest> requests)
     {
-        IAsyncEnumerator<ClassifyRequest> source = requests.GetAsyncEnumerator(_stop.Token);
+        IAsyncEnumerator<ClassifyRequest> source = requests.GetAsyncEnumerator(_stopped);
         await using (source.ConfigureAwait(false))
         {
             for (long number = 0; ; number++)
             {
-                await _room.WaitAsync(_stop.Token).ConfigureAwait(false);
+                _stopped.ThrowIfCancellationRequested();
+                await _room.WaitAsync(_stopped).ConfigureAwait(false);
                 if (!await source.MoveNextAsync().ConfigureAwait(false))
                 {
                     break;
@@ -112,16 +133,16 @@ internal sealed class BulkCall : IDisposable
     {
         int room = (_options.MaxInFlight + _options.Streams - 1) / _options.Streams;
         int failures = 0;
-        while (await _unsent.Reader.WaitToReadAsync(_stop.Token).ConfigureAwait(false))
+        while (await _unsent.Reader.WaitToReadAsync(_stopped).ConfigureAwait(false))
         {
             using var stream = new BulkStream(_unsent.Reader, room, Take);
             try
             {
-                await stream.RunAsync(_client, _stop.Token).ConfigureAwait(false);
+                await stream.RunAsync(_client, _stopped).ConfigureAwait(false);
                 if (stream.IsLeaving)
                 {
                     // It drains, which takes a while; other streams go on with what is unsent.
-                    await Task.Delay(Backoff.After(_options, _options.MaxAttempts), _time, _stop.Token).ConfigureAwait(false);
+                    await Task.Delay(Backoff.After(_options, _options.MaxAttempts), _time, _stopped).ConfigureAwait(false);
                 }
             }
             catch (RpcException exception) when (IsTransient(exception.StatusCode) || IsBroken(exception))
@@ -133,7 +154,7 @@ internal sealed class BulkCall : IDisposable
                     throw;
                 }
 
-                await Task.Delay(Backoff.After(_options, failures), _time, _stop.Token).ConfigureAwait(false);
+                await Task.Delay(Backoff.After(_options, failures), _time, _stopped).ConfigureAwait(false);
                 foreach (BulkItem item in stream.Unanswered)
                 {
                     if (stream.Answered == 0 && !IsBroken(exception))
@@ -165,7 +186,7 @@ internal sealed class BulkCall : IDisposable
     {
         try
         {
-            await Task.Delay(Backoff.After(_options, item.Attempts), _time, _stop.Token).ConfigureAwait(false);
+            await Task.Delay(Backoff.After(_options, item.Attempts), _time, _stopped).ConfigureAwait(false);
             _unsent.Writer.TryWrite(item);
         }
         catch (OperationCanceledException)

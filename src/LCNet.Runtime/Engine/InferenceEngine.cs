@@ -12,8 +12,9 @@ public sealed class InferenceEngine : IDisposable
 
     private readonly IImageRunner _runner;
 
-    private InferenceEngine(Bundle bundle, IImageRunner runner)
+    private InferenceEngine(Bundle bundle, IImageRunner runner, string? fallback = null)
     {
+        Fallback = fallback;
         Bundle = bundle;
         Efforts = new EffortCurve(bundle.Manifest.Calibration);
         _runner = runner;
@@ -30,6 +31,9 @@ public sealed class InferenceEngine : IDisposable
 
     /// <summary>What runs its segments.</summary>
     public ExecutorKind Executor => _runner.Kind;
+
+    /// <summary>Why <see cref="ExecutorKind.Auto"/> could not take the fastest executor for the device; null where it did, or was not asked.</summary>
+    public string? Fallback { get; }
 
     /// <summary>Images that wait for a worker or a batch now, for a moment also one that is being refused.</summary>
     public int Waiting => _runner.Waiting;
@@ -49,7 +53,7 @@ public sealed class InferenceEngine : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxDelay, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.MaxDelay, EngineOptions.MaxDelayLimit);
         ArgumentOutOfRangeException.ThrowIfNegative(options.FlopsBudget);
-        return new InferenceEngine(bundle, CreateRunner(bundle, options));
+        return new InferenceEngine(bundle, CreateRunner(bundle, options, out string? fallback), fallback);
     }
 
     /// <summary>Runs a bundle on an executor of the caller's, each image by itself. Every segment is run once.</summary>
@@ -103,8 +107,9 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>Frees the network. Call it once nothing runs.</summary>
     public void Dispose() => _runner.Dispose();
 
-    private static IImageRunner CreateRunner(Bundle bundle, EngineOptions options)
+    private static IImageRunner CreateRunner(Bundle bundle, EngineOptions options, out string? fallback)
     {
+        fallback = null;
         var device = ComputeDevice.Parse(options.Device);
         if (options.Executor == ExecutorKind.Batched || (options.Executor == ExecutorKind.Auto && device.IsCuda))
         {
@@ -112,11 +117,12 @@ public sealed class InferenceEngine : IDisposable
         }
 
         int workers = options.Workers > 0 ? options.Workers : device.IsCuda ? 1 : Environment.ProcessorCount;
-        return new WorkerRunner(bundle, CreateExecutor(bundle, device, options.Executor), workers, options.MaxQueue);
+        return new WorkerRunner(bundle, CreateExecutor(bundle, device, options.Executor, out fallback), workers, options.MaxQueue);
     }
 
-    private static ISegmentExecutor CreateExecutor(Bundle bundle, ComputeDevice device, ExecutorKind kind)
+    private static ISegmentExecutor CreateExecutor(Bundle bundle, ComputeDevice device, ExecutorKind kind, out string? fallback)
     {
+        fallback = null;
         if (kind == ExecutorKind.Simd && device.IsCuda)
         {
             throw new DeviceException($"{device} cannot be used: the SIMD executor runs on the CPU only.");
@@ -131,9 +137,10 @@ public sealed class InferenceEngine : IDisposable
         {
             return new SimdExecutor(bundle);
         }
-        catch (BundleException) when (kind == ExecutorKind.Auto)
+        catch (BundleException exception) when (kind == ExecutorKind.Auto)
         {
             // Its graphs are of another form than those that lcnet writes.
+            fallback = exception.Message;
             return new OnnxExecutor(bundle, device);
         }
     }

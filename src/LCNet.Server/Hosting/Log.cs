@@ -38,8 +38,8 @@ internal static partial class Log
     [LoggerMessage(EventId = 11, EventName = "KeysInTheClear", Level = LogLevel.Warning, Message = "LCNet:ApiKeys is set without LCNet:TlsCertificate: whoever can listen on the way can read the keys")]
     public static partial void KeysInTheClear(ILogger logger);
 
-    [LoggerMessage(EventId = 12, EventName = "ModelLoaded", Level = LogLevel.Information, Message = "Loaded {Model:l} on {Device:l} from {Path:l}")]
-    public static partial void ModelLoaded(ILogger logger, string model, string device, string path);
+    [LoggerMessage(EventId = 12, EventName = "ModelLoaded", Level = LogLevel.Information, Message = "Loaded {Model:l} on {Device:l} ({Executor:l}) from {Path:l}")]
+    public static partial void ModelLoaded(ILogger logger, string model, string device, string executor, string path);
 
     [LoggerMessage(EventId = 13, EventName = "ModelUnloaded", Level = LogLevel.Information, Message = "Unloaded {Model:l}")]
     public static partial void ModelUnloaded(ILogger logger, string model);
@@ -61,4 +61,7 @@ internal static partial class Log
 
     [LoggerMessage(EventId = 19, EventName = "FellBack", Level = LogLevel.Error, Message = "Falling back from {Device:l} to the CPU: {Problem:l}")]
     public static partial void FellBack(ILogger logger, string device, string problem);
+
+    [LoggerMessage(EventId = 20, EventName = "ExecutorFellBack", Level = LogLevel.Warning, Message = "{Model:l} runs in {Executor:l}, several times slower than the SIMD executor, which cannot run it: {Problem:l}")]
+    public static partial void ExecutorFellBack(ILogger logger, string model, string executor, string problem);
 }

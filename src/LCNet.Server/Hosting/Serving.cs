@@ -11,9 +11,10 @@ internal sealed class Serving(IHostApplicationLifetime lifetime) : IDisposable
     private ModelCatalog? _models;
 
     /// <summary>Whether calls are taken.</summary>
-    public bool IsReady => Volatile.Read(ref _models) is { All.Count: > 0 } models
-        && !lifetime.ApplicationStopping.IsCancellationRequested
-        && !models.All.Any(model => model.Health.HasFailed);
+    public bool IsReady => Taken is { All.Count: > 0 } models && !models.All.Any(model => model.Health.HasFailed);
+
+    /// <summary>The models, some of which may take calls while the device of others has failed; null before they are loaded, and once the server was told to stop.</summary>
+    public ModelCatalog? Taken => lifetime.ApplicationStopping.IsCancellationRequested ? null : Volatile.Read(ref _models);
 
     /// <summary>The models, whether calls are taken or not; null before they are loaded.</summary>
     public ModelCatalog? Shown => Volatile.Read(ref _models);

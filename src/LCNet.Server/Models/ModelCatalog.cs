@@ -65,8 +65,8 @@ internal sealed class ModelCatalog
             : throw Refusals.NotFound($"{versionField}: there is no version {Refusals.Quote(version)} of the model; ListModels names those that are served");
     }
 
-    /// <summary>Names, versions and sizes, for the log.</summary>
+    /// <summary>Names, versions, sizes and executors, for the log.</summary>
     public override string ToString() => All.Count == 0 ? "no model" : string.Join(", ", All.Select(model => string.Create(
         CultureInfo.InvariantCulture,
-        $"{model.Name} ({model.Description.DenseFlops / 1e6:0.##} MFLOPs dense)")));
+        $"{model.Name} ({model.Description.DenseFlops / 1e6:0.##} MFLOPs dense, executor {model.Description.Executor})")));
 }

@@ -221,7 +221,7 @@ internal sealed class ModelManager(
         ServedModel? before = entry.Model;
         (entry.Model, entry.Served) = (model, folder.Stamp);
         Show();
-        Log.ModelLoaded(logger, model.Name, model.Engine.Device, folder.Path);
+        Log.ModelLoaded(logger, model.Name, model.Description.Device, model.Description.Executor, folder.Path);
         Retire(before);
     }
 

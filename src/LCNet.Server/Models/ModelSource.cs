@@ -20,7 +20,13 @@ internal sealed class ModelSource(ServerOptions options, IEngineLoader loader, T
         InferenceEngine engine = LoadEngine(bundle);
         try
         {
-            return new ServedModel(engine, _options, time);
+            var model = new ServedModel(engine, _options, time);
+            if (engine.Fallback is { } problem)
+            {
+                Log.ExecutorFellBack(logger, model.Name, model.Description.Executor, problem);
+            }
+
+            return model;
         }
         catch
         {

@@ -17,6 +17,7 @@ internal sealed class ServedModel : IDisposable
 
     private readonly ImageThreads _threads;
     private readonly BrownoutController? _brownout;
+    private readonly ITimer? _brownoutSteps;
     private readonly double _defaultEffort;
     private readonly TaskCompletionSource _unused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _uses = 1;
@@ -29,7 +30,7 @@ internal sealed class ServedModel : IDisposable
     {
         Engine = engine;
         Health = new ModelHealth(options.MaxFailures);
-        Description = Describe(engine.Bundle);
+        Description = Describe(engine);
         _defaultEffort = options.DefaultEffort;
         Queue = new AdmissionControl(
             new AdmissionOptions
@@ -52,6 +53,8 @@ internal sealed class ServedModel : IDisposable
                     Objective = options.QueueObjective,
                 },
                 time);
+            TimeSpan period = BrownoutPeriod(options.QueueObjective);
+            _brownoutSteps = time.CreateTimer(_ => StepBrownout(_brownout), null, period, period);
         }
 
         ClassifyBuffers[] buffers = [.. Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ClassifyBuffers(engine))];
@@ -80,21 +83,8 @@ internal sealed class ServedModel : IDisposable
     /// <summary>Where its requests wait.</summary>
     public AdmissionControl Queue { get; }
 
-    /// <summary>The effort in force for requests that state neither an effort nor a cap.</summary>
-    public double Effort
-    {
-        get
-        {
-            if (_brownout is null)
-            {
-                return _defaultEffort;
-            }
-
-            double effort = _brownout.Observe(Queue.ExpectedDelay);
-            Queue.ElasticFlops = (long)Engine.Efforts.FlopsFor(effort);
-            return effort;
-        }
-    }
+    /// <summary>The effort in force for requests that state neither an effort nor a cap. To read it changes nothing: a timer alone steps the controller.</summary>
+    public double Effort => _brownout?.Effort ?? _defaultEffort;
 
     /// <summary>What an image is expected to cost if it ran now, in FLOPs.</summary>
     public long PlannedFlops(Dial dial) => Math.Min(dial.Cap, (long)Engine.Efforts.FlopsFor(dial.IsFree ? Effort : dial.Effort));
@@ -149,6 +139,7 @@ internal sealed class ServedModel : IDisposable
     /// <summary>Frees it. Call it once nothing waits.</summary>
     public void Dispose()
     {
+        _brownoutSteps?.Dispose();
         _threads.Dispose();
 
         // What the libraries of a device that has failed do when they are told to free something is nobody's promise; they are left alone.
@@ -157,6 +148,11 @@ internal sealed class ServedModel : IDisposable
             Engine.Dispose();
         }
     }
+
+    // Often enough that an objective's worth of waiting is met in many small steps, and no more than a thousand times a second.
+    private static TimeSpan BrownoutPeriod(TimeSpan objective) => TimeSpan.FromMilliseconds(Math.Clamp(objective.TotalMilliseconds / 50, 1, 100));
+
+    private void StepBrownout(BrownoutController brownout) => Queue.ElasticFlops = (long)Engine.Efforts.FlopsFor(brownout.Observe(Queue.ExpectedDelay));
 
     // How fast this machine is, so that the first burst already meets a queue of the right length. The first run is slow: it compiles.
     private void Learn(ClassifyBuffers buffers)
@@ -173,8 +169,9 @@ internal sealed class ServedModel : IDisposable
         }
     }
 
-    private static Model Describe(Bundle bundle)
+    private static Model Describe(InferenceEngine engine)
     {
+        Bundle bundle = engine.Bundle;
         BundleManifest manifest = bundle.Manifest;
         return new Model
         {
@@ -198,6 +195,9 @@ internal sealed class ServedModel : IDisposable
                 }),
             },
             Data = manifest.Provenance.Data,
+            Device = engine.Device,
+            Executor = Enum.GetName(engine.Executor)!.ToLowerInvariant(),
+            ExecutorFallback = engine.Fallback ?? string.Empty,
         };
     }
 }

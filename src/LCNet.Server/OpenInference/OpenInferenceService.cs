@@ -12,16 +12,11 @@ internal sealed class OpenInferenceService(Serving serving, ImageClassifier clas
     public override Task<ServerReadyResponse> ServerReady(ServerReadyRequest request, ServerCallContext context) =>
         Task.FromResult(new ServerReadyResponse { Ready = serving.IsReady });
 
-    public override Task<ModelReadyResponse> ModelReady(ModelReadyRequest request, ServerCallContext context)
+    public override Task<ModelReadyResponse> ModelReady(ModelReadyRequest request, ServerCallContext context) => Task.FromResult(new ModelReadyResponse
     {
-        bool ready = serving.IsReady;
-        if (ready)
-        {
-            Find(request.Name, request.Version);
-        }
-
-        return Task.FromResult(new ModelReadyResponse { Ready = ready });
-    }
+        // Of the model that it names: another one's device may have failed.
+        Ready = serving.Taken is { All.Count: > 0 } models && !models.Find(request.Name, request.Version, "name", "version").Health.HasFailed,
+    });
 
     public override Task<ServerMetadataResponse> ServerMetadata(ServerMetadataRequest request, ServerCallContext context) =>
         Task.FromResult(InferMetadata.OfServer());

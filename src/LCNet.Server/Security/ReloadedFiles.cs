@@ -1,8 +1,9 @@
 namespace LCNet.Server;
 
 /// <summary>
-/// What some files say, as of the last time that they were good: a change that is no good is logged and leaves everything as it was. Files are compared by content, for
-/// how a mounted secret changes is beyond the notifications of a file system. <see cref="Current"/> is thread-safe; one thread refreshes.
+/// What some files say, as of the last time that they were good: a change that is no good is logged and leaves everything as it was. It is tried again at every look, since
+/// what is no good now may become so without a change: a certificate whose time has not come by this machine's clock. Files are compared by content, for how a mounted secret
+/// changes is beyond the notifications of a file system. <see cref="Current"/> is thread-safe; one thread refreshes.
 /// </summary>
 internal sealed class ReloadedFiles<T> : IReloadable
     where T : class
@@ -12,7 +13,7 @@ internal sealed class ReloadedFiles<T> : IReloadable
     private readonly Func<byte[][], T?, T> _parse;
     private readonly ILogger _logger;
     private byte[][] _latest;
-    private string? _unread;
+    private string? _refused;
     private T _current;
 
     /// <summary>Reads the files for the first time.</summary>
@@ -44,24 +45,21 @@ internal sealed class ReloadedFiles<T> : IReloadable
         try
         {
             byte[][] contents = Read();
-            _unread = null;
             if (!contents.Zip(_latest).All(pair => pair.First.AsSpan().SequenceEqual(pair.Second)))
             {
-                _latest = contents;
                 Volatile.Write(ref _current, _parse(contents, _current));
+                _latest = contents;
                 Log.FileReloaded(_logger, _setting);
             }
+
+            _refused = null;
         }
-        catch (SecurityFileException exception)
-        {
-            Log.FileRefused(_logger, _setting, exception.Message);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is SecurityFileException or IOException or UnauthorizedAccessException)
         {
             // Said once, however often it is tried.
-            if (_unread != exception.Message)
+            if (_refused != exception.Message)
             {
-                _unread = exception.Message;
+                _refused = exception.Message;
                 Log.FileRefused(_logger, _setting, exception.Message);
             }
         }

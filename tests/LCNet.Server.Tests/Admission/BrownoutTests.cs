@@ -1,5 +1,7 @@
 using Grpc.Core;
+using LCNet.Runtime;
 using LCNet.V1;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LCNet.Server.Tests;
 
@@ -75,6 +77,53 @@ public sealed class BrownoutTests : IAsyncLifetime
             () => Task.FromResult(MetricCheck.Observed(metrics, $"lcnet.effort{{model={ServerFixture.Model}}}")), value => value == 1);
         Assert.Equal(1, effort);
         Assert.Equal(1, (await server.ClassifyAsync(TestImages.Png(1))).Compute.Effort);
+    }
+
+    [Fact]
+    public async Task Effort_ReadBetweenSteps_StaysAsItIs()
+    {
+        var time = new SteppedTime();
+        using var gate = new ManualResetEventSlim(true);
+        var executors = new FaultyExecutors(bundle => new SimdExecutor(bundle))
+        {
+            Fault = () =>
+            {
+                gate.Wait(TimeSpan.FromMinutes(2), CancellationToken.None);
+                return null;
+            },
+        };
+        await using TestServer server = await TestServer.StartAsync(
+            _folder.FullName,
+            services =>
+            {
+                services.AddSingleton<TimeProvider>(time);
+                services.AddSingleton<IEngineLoader>(executors);
+            },
+            "Workers=1", "Brownout=true", $"BrownoutEffort={Least}", "QueueObjective=00:00:01");
+        using var metrics = new MetricCapture(server);
+        double Effort() => MetricCheck.Observed(metrics, $"lcnet.effort{{model={ServerFixture.Model}}}");
+        time.Step();
+        Assert.Equal(1, Effort());
+
+        // Something waits, time goes by, and everybody looks.
+        gate.Reset();
+        var calls = new List<Task<Status>>();
+        do
+        {
+            calls.Add(server.StatusOfAsync(TestImages.Png(calls.Count)));
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+        while (MetricCheck.Observed(metrics, $"lcnet.queue.delay{{model={ServerFixture.Model}}}") < 0.7 && calls.All(call => !call.IsCompleted));
+        time.Advance(TimeSpan.FromMinutes(1));
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.Equal(1, Effort());
+        }
+
+        time.Step();
+        Assert.InRange(Effort(), Least, 0.99);
+        gate.Set();
+        await Task.WhenAll(calls);
     }
 
     [Fact]

@@ -33,6 +33,7 @@ public sealed class ModelTests(ServerFixture fixture)
             manifest.Calibration,
             model.Efforts.Select(point => new CalibrationPoint(point.Effort, point.MeanFlops, point.P95Flops, point.Top1, point.Top1StandardError)));
         Assert.Equal("random numbers", model.Data);
+        Assert.Equal(("cpu", "simd", string.Empty), (model.Device, model.Executor, model.ExecutorFallback));
         Assert.Equal(model, (await ListAsync(fixture.One)).Models.Single());
     }
 

@@ -1,6 +1,10 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Grpc.Core;
 using Inference;
+using LCNet.Runtime;
+using LCNet.V1;
+using Microsoft.Extensions.DependencyInjection;
 using static Inference.ModelMetadataResponse.Types;
 
 namespace LCNet.Server.Tests;
@@ -33,6 +37,28 @@ public sealed class ServerStateTests(ServerFixture fixture)
     [InlineData("alpha", "9")]
     [InlineData("beta", "1")]
     public async Task ModelReady_Served_IsTrue(string name, string version) => Assert.True(await IsReadyAsync(fixture.Several, name, version));
+
+    [Fact]
+    [SuppressMessage("Usage", "CA2201", Justification = "What a device's failure looks like.")]
+    public async Task ModelReady_DeviceOfAnotherModelHasFailed_IsTrueForThisOne()
+    {
+        var executors = new FaultyExecutors(bundle => new SimdExecutor(bundle));
+        await using TestServer server = await TestServer.StartAsync(
+            fixture.SeveralModels, services => services.AddSingleton<IEngineLoader>(executors), "MaxFailures=1");
+        executors.Fault = () => new OutOfMemoryException("tests");
+        ClassifyRequest request = TestImages.Png(1);
+        request.Model = ServerFixture.OtherModel;
+        Assert.Equal(StatusCode.Unavailable, (await server.StatusOfAsync(request)).StatusCode);
+
+        Assert.Equal((true, false), await LiveAndReadyAsync(server));
+        Assert.False(await IsReadyAsync(server, ServerFixture.OtherModel, string.Empty));
+        Assert.True(await IsReadyAsync(server, "alpha", string.Empty));
+        Assert.True(await IsReadyAsync(server, "alpha", "9"));
+        executors.Fault = null;
+        request.Model = "alpha";
+        Assert.Equal(StatusCode.OK, (await server.StatusOfAsync(request)).StatusCode);
+        server.Errors.Clear();
+    }
 
     [Theory]
     [InlineData("gamma", "", StatusCode.NotFound, "name: ")]

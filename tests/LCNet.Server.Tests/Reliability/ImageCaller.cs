@@ -99,7 +99,7 @@ internal sealed class ImageCaller : IDisposable
 
             await requests.CompleteAsync();
         }
-        catch (Exception exception) when (exception is RpcException or OperationCanceledException or InvalidOperationException)
+        catch (Exception exception) when (exception is RpcException or OperationCanceledException or InvalidOperationException or IOException)
         {
             // The stream has ended; who reads is told how.
         }

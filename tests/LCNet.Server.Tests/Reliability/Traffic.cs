@@ -17,6 +17,7 @@ internal sealed class Traffic : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
     private int _answered;
+    private int _replies;
 
     /// <summary>Begins.</summary>
     /// <param name="address">Of the server.</param>
@@ -30,13 +31,16 @@ internal sealed class Traffic : IDisposable
         [
             RunAsync(first, seed => ClassifyAsync(caller, seed)),
             RunAsync(first + 5, seed => ClassifyAsync(caller, seed)),
-            RunAsync(first, _ => caller.StreamAsync(Seeds(first), InFlight, Check)),
+            RunAsync(first, _ => caller.StreamAsync(Seeds(first), InFlight, CheckOne)),
             RunAsync(first, seed => InferAsync(caller, seed)),
         ]));
     }
 
     /// <summary>Images whose reply was right.</summary>
     public int Answered => Volatile.Read(ref _answered);
+
+    /// <summary>Requests that were answered; one for each image, but for those of a batch.</summary>
+    public int Replies => Volatile.Read(ref _replies);
 
     /// <summary>How often each version answered.</summary>
     public ConcurrentDictionary<string, int> Versions { get; } = [];
@@ -98,17 +102,24 @@ internal sealed class Traffic : IDisposable
     private async Task ClassifyAsync(ImageCaller caller, int seed)
     {
         (string version, float[] probabilities) = await caller.ClassifyAsync(seed);
-        Check(seed, version, probabilities);
+        CheckOne(seed, version, probabilities);
     }
 
     private async Task InferAsync(ImageCaller caller, int seed)
     {
         int[] seeds = [.. Enumerable.Range(seed, Batch).Select(each => each % Images)];
         (string version, float[][] probabilities) = await caller.InferAsync(seed % 2 == 0, seeds);
+        Interlocked.Increment(ref _replies);
         for (int i = 0; i < Batch; i++)
         {
             Check(seeds[i], version, probabilities[i]);
         }
+    }
+
+    private void CheckOne(int seed, string version, float[] probabilities)
+    {
+        Interlocked.Increment(ref _replies);
+        Check(seed, version, probabilities);
     }
 
     private void Check(int seed, string version, float[] probabilities)

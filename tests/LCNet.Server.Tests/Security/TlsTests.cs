@@ -189,6 +189,28 @@ public sealed class TlsTests(ServerFixture fixture) : IDisposable
     }
 
     [Fact]
+    public async Task Certificate_RefusedOnceAndGoodLater_IsTakenWithoutAnotherChange()
+    {
+        // By this server's clock, which is late, the new certificate's time has not come.
+        var clock = new MovedClock();
+        await using TestServer server = await StartAsync(_files.TlsSettings, services => services.AddSingleton<TimeProvider>(clock));
+        using X509Certificate2 early = _authority.Server("early", firstDay: 0, lastDay: 2);
+        clock.Ahead = TimeSpan.FromHours(-1);
+        _files.WriteTls(early);
+        await Eventually.GetAsync(() => Task.FromResult(_log.Of("FileRefused")), lines => lines.Any(line => line.Contains("is valid from", StringComparison.Ordinal)));
+        clock.Ahead = TimeSpan.Zero;
+
+        string[] reloaded = await Eventually.GetAsync(() => Task.FromResult(_log.Of("FileReloaded")), lines => lines.Length > 0);
+
+        Assert.Contains("LCNet:TlsCertificate", Assert.Single(reloaded), StringComparison.Ordinal);
+        Assert.Single(_log.Of("FileRefused"), line => line.Contains("is valid from", StringComparison.Ordinal));
+        using var caller = new Somebody(server, authority: _authority);
+        await caller.ClassifyAsync();
+        Assert.Equal("CN=early", caller.Presented);
+        server.Errors.Clear();
+    }
+
+    [Fact]
     public async Task ClientCa_Changes_IsForNewConnections()
     {
         await using TestServer server = await StartAsync(_files.MutualTlsSettings);

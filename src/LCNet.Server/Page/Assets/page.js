@@ -55,8 +55,9 @@ const showModels = (models, model) => {
   select.hidden = models.length < 2;
   byId('model-name').textContent = models.length < 2 ? model?.name ?? 'no model yet' : '';
   byId('model-detail').textContent = model
-    ? `version ${model.versions.join(', ')} on ${model.device}, ${count(model.blocks.length)} blocks`
+    ? `version ${model.versions.join(', ')} on ${model.device} (${model.executor}), ${count(model.blocks.length)} blocks`
     : '';
+  byId('model-detail').title = model?.executorFallback ?? '';
 };
 
 const setState = state => {

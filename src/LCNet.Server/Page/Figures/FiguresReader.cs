@@ -19,7 +19,9 @@ internal static class FiguresReader
         return new ModelFigures(
             latest.Name,
             [.. versions.Select(version => version.Description.Version)],
-            versions[^1].Engine.Device,
+            latest.Device,
+            latest.Executor,
+            latest.ExecutorFallback,
             [.. latest.Efforts.Select(point => new EffortFigures(point.Effort, point.MeanFlops / latest.DenseFlops, point.Top1))],
             now.Effort,
             now.InFlight,

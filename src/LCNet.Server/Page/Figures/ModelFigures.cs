@@ -4,6 +4,8 @@ namespace LCNet.Server;
 /// <param name="Name">Its name.</param>
 /// <param name="Versions">Those that are served, ascending.</param>
 /// <param name="Device">Where it runs.</param>
+/// <param name="Executor">What runs it.</param>
+/// <param name="ExecutorFallback">Why that is not the fastest one for the device; empty where it is.</param>
 /// <param name="Efforts">What each effort gave on validation images, of the highest version.</param>
 /// <param name="Effort">Of requests that state neither effort nor a cap.</param>
 /// <param name="InFlight">Requests that have begun and not ended.</param>
@@ -20,6 +22,8 @@ internal sealed record ModelFigures(
     string Name,
     IReadOnlyList<string> Versions,
     string Device,
+    string Executor,
+    string ExecutorFallback,
     IReadOnlyList<EffortFigures> Efforts,
     double Effort,
     int InFlight,
