@@ -18,14 +18,20 @@ public static class ServerHost
     /// <returns>The exit code: 0 after a stop, 1 where the server could not start.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
-        LogFormat format = LogFormat.Auto;
+        if (CommandLine.AsksForHelp(args))
+        {
+            SettingsHelp.Write(Console.Out);
+            return 0;
+        }
+
+        ServerOptions? options = null;
         try
         {
             WebApplicationBuilder builder = CreateBuilder(args);
-            ServerOptions options = ServerOptionsReader.Read(builder.Configuration);
-            format = options.LogFormat;
+            options = ServerOptionsReader.Read(builder.Configuration);
             await using WebApplication app = Build(builder, options, configure: null);
-            await app.RunAsync().ConfigureAwait(false);
+            await StartAsync(app).ConfigureAwait(false);
+            await app.WaitForShutdownAsync().ConfigureAwait(false);
             return 0;
         }
         catch (OperationCanceledException)
@@ -35,17 +41,36 @@ public static class ServerHost
         }
         catch (Exception exception)
         {
-            StartFailure.Report(exception, format);
+            StartFailure.Report(exception, options ?? new ServerOptions());
             return 1;
         }
     }
 
     // Settings lie beside the program, whatever the working directory, and are read once.
-    internal static WebApplicationBuilder CreateBuilder(string[] args) => WebApplication.CreateSlimBuilder(new WebApplicationOptions
+    internal static WebApplicationBuilder CreateBuilder(string[] args)
     {
-        Args = ["--hostBuilder:reloadConfigOnChange=false", .. args],
-        ContentRootPath = AppContext.BaseDirectory,
-    });
+        CommandLine.Check(args);
+        return WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            Args = ["--hostBuilder:reloadConfigOnChange=false", .. args],
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+    }
+
+    // The ports are open while models are loaded. Where that fails, whoever asks meanwhile must not find services that are gone.
+    private static async Task StartAsync(WebApplication app)
+    {
+        try
+        {
+            await app.StartAsync().ConfigureAwait(false);
+        }
+        catch
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+            await app.StopAsync(limit.Token).ConfigureAwait(false);
+            throw;
+        }
+    }
 
     private static WebApplication Build(WebApplicationBuilder builder, ServerOptions options, Action<IServiceCollection>? configure)
     {

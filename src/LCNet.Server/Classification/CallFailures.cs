@@ -38,7 +38,7 @@ internal static class CallFailures
             }
             else if (!context.Items.ContainsKey(Entered))
             {
-                CorrectUnread(headers, limit);
+                CorrectUnread(context, headers, limit);
             }
         });
     }
@@ -60,14 +60,14 @@ internal static class CallFailures
     private static void CorrectUnknown(HttpContext context, IHeaderDictionary headers, ILogger logger)
     {
         Exception? exception = context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException;
-        if (context.RequestAborted.IsCancellationRequested && exception is IOException or OperationCanceledException)
+        if (!Refusals.IsUnreadable(exception) && exception is IOException or OperationCanceledException)
         {
-            // Nobody is left to be answered.
+            // The caller has gone, in the middle of its message perhaps: that the call's token does not say so yet makes no difference. Nobody is left to be answered.
+            Set(headers, StatusCode.Cancelled, Refusals.CallCancelled);
             return;
         }
 
-        // What protobuf and decompression throw.
-        if (!context.Items.ContainsKey(Entered) && exception is IOException or InvalidDataException)
+        if (!context.Items.ContainsKey(Entered) && Refusals.IsUnreadable(exception))
         {
             Set(headers, StatusCode.InvalidArgument, Refusals.NotAMessage(context.Request.Path));
             return;
@@ -77,9 +77,13 @@ internal static class CallFailures
         Set(headers, StatusCode.Internal, Refusals.ServerFault);
     }
 
-    private static void CorrectUnread(IHeaderDictionary headers, int limit)
+    private static void CorrectUnread(HttpContext context, IHeaderDictionary headers, int limit)
     {
-        if (headers[StatusHeader] == Internal)
+        if (headers[StatusHeader] == Internal && context.RequestAborted.IsCancellationRequested)
+        {
+            Set(headers, StatusCode.Cancelled, Refusals.CallCancelled);
+        }
+        else if (headers[StatusHeader] == Internal)
         {
             // For example that the message is incomplete; gRPC's own words say it best.
             Set(headers, StatusCode.InvalidArgument, headers[MessageHeader].ToString());

@@ -9,6 +9,9 @@ internal static class Refusals
     /// <summary>What callers are told of a fault of the server's.</summary>
     public const string ServerFault = "the server failed; its log says why";
 
+    /// <summary>What is said of a call that its caller gave up.</summary>
+    public const string CallCancelled = "the call was cancelled";
+
     private const int QuotedLength = 64;
 
     /// <summary>The server was told to stop.</summary>
@@ -52,7 +55,10 @@ internal static class Refusals
     /// <summary>The status of a call that was cancelled, by its caller or by its deadline.</summary>
     public static Status GivenUp(ServerCallContext context, TimeProvider time) => time.GetUtcNow().UtcDateTime >= context.Deadline
         ? new Status(StatusCode.DeadlineExceeded, DeadlineExpiredException.Text)
-        : new Status(StatusCode.Cancelled, "the call was cancelled");
+        : new Status(StatusCode.Cancelled, CallCancelled);
+
+    /// <summary>Whether a message was read whole and is none: what protobuf and decompression throw. Anything else that reading throws is about the connection.</summary>
+    public static bool IsUnreadable(Exception? exception) => exception is InvalidProtocolBufferException or InvalidDataException;
 
     /// <summary>The refusal for what gRPC throws where a call is over, which the call's token may say a moment later: nobody is told.</summary>
     public static RpcException Over(Exception exception) => new(new Status(StatusCode.Cancelled, "the call is over", exception));

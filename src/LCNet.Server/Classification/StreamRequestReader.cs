@@ -30,10 +30,10 @@ internal sealed class StreamRequestReader(IAsyncStreamReader<ClassifyRequest> re
                 RpcException { StatusCode: StatusCode.ResourceExhausted } => Refusals.InvalidArgument(Refusals.MessageTooLarge(limit)),
                 RpcException { StatusCode: StatusCode.Internal } unread => Refusals.InvalidArgument(unread.Status.Detail),
 
-                InvalidOperationException => Refusals.Over(exception),
+                _ when Refusals.IsUnreadable(exception) => Refusals.InvalidArgument(Refusals.NotAMessage(context.Method)),
 
-                // What protobuf and decompression throw.
-                IOException or InvalidDataException => Refusals.InvalidArgument(Refusals.NotAMessage(context.Method)),
+                // The caller has gone, which the call's token may say a moment later.
+                InvalidOperationException or IOException => Refusals.Over(exception),
                 _ => exception,
             };
         }

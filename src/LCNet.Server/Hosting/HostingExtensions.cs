@@ -30,11 +30,19 @@ internal static class HostingExtensions
         // Container images of ASP.NET Core name a port of their own, of which Kestrel would warn that it is not used.
         host.UseSetting(WebHostDefaults.ServerUrlsKey, string.Empty);
         host.UseSetting(WebHostDefaults.HttpPortsKey, string.Empty);
+        host.UseSetting(WebHostDefaults.HttpsPortsKey, string.Empty);
         host.ConfigureKestrel((_, kestrel) =>
         {
             kestrel.AddServerHeader = false;
             ServerOptions options = kestrel.ApplicationServices.GetRequiredService<ServerOptions>();
-            ServerLimits.Apply(kestrel.Limits, options);
+            int? files = DescriptorLimit.Read();
+            int connections = DescriptorLimit.Fit(options.MaxConnections, files);
+            if (connections < options.MaxConnections)
+            {
+                Log.ConnectionsFitted(kestrel.ApplicationServices.GetRequiredService<ILogger<ServerEndpoints>>(), connections, options.MaxConnections, files!.Value);
+            }
+
+            ServerLimits.Apply(kestrel.Limits, options, connections);
             endpoints.Listen(kestrel, options);
         });
         return host;

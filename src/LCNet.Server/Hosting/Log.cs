@@ -64,4 +64,7 @@ internal static partial class Log
 
     [LoggerMessage(EventId = 20, EventName = "ExecutorFellBack", Level = LogLevel.Warning, Message = "{Model:l} runs in {Executor:l}, several times slower than the SIMD executor, which cannot run it: {Problem:l}")]
     public static partial void ExecutorFellBack(ILogger logger, string model, string executor, string problem);
+
+    [LoggerMessage(EventId = 21, EventName = "ConnectionsFitted", Level = LogLevel.Warning, Message = "Each port takes {Connections} connections at most, not LCNet:MaxConnections, {Wanted}: this process may open {Files} files (ulimit -n)")]
+    public static partial void ConnectionsFitted(ILogger logger, int connections, int wanted, int files);
 }

@@ -7,24 +7,36 @@ internal sealed class ModelLoader(
     ServerEndpoints endpoints,
     ILogger<ModelLoader> logger) : IHostedLifecycleService
 {
+    // A server that could not start says why, and nothing of stopping.
+    private bool _isServing;
+
     public Task StartedAsync(CancellationToken cancellationToken)
     {
         ModelCatalog shown = models.Begin();
         string all = shown.ToString();
         string device = shown.All.Count > 0 ? shown.All[0].Engine.Device : options.Device;
         Log.Serving(logger, all, device, endpoints.Grpc, endpoints.Http);
+        _isServing = true;
         return Task.CompletedTask;
     }
 
     public Task StoppingAsync(CancellationToken cancellationToken)
     {
-        Log.Draining(logger);
+        if (_isServing)
+        {
+            Log.Draining(logger);
+        }
+
         return Task.CompletedTask;
     }
 
     public Task StoppedAsync(CancellationToken cancellationToken)
     {
-        Log.Stopped(logger);
+        if (_isServing)
+        {
+            Log.Stopped(logger);
+        }
+
         return Task.CompletedTask;
     }
 

@@ -88,6 +88,12 @@ internal static class ServerOptionsReader
             LogLevel = values.Choice(nameof(ServerOptions.LogLevel), defaults.LogLevel),
         };
         values.RefuseOthers();
+        if (configuration.GetSection("Kestrel").GetChildren().Any())
+        {
+            // Kestrel would open further ports by it, outside TLS and limits.
+            values.Refuse($"Kestrel: is not read, neither from files nor from the environment (Kestrel__…); the ports are {ServerOptions.Section}:{nameof(ServerOptions.GrpcPort)} and {ServerOptions.Section}:{nameof(ServerOptions.HttpPort)}");
+        }
+
         CheckDevice(options.Device, values);
         CheckAddress(nameof(ServerOptions.BindAddress), options.BindAddress, values);
         if (options.HttpBindAddress.Length > 0)

@@ -101,6 +101,9 @@ internal sealed class SettingsReader(IConfigurationSection section)
         }
     }
 
+    /// <summary>Reports a problem that is not of the section.</summary>
+    public void Refuse(string problem) => _problems.Add(problem);
+
     /// <summary>Reports a problem unless a condition holds.</summary>
     public void Require(bool good, string name, string problem)
     {

@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Net.Sockets;
 using LCNet.Bundles;
 using LCNet.Runtime;
+using Microsoft.AspNetCore.Connections;
 using Serilog;
 using Serilog.Extensions.Logging;
 
@@ -10,12 +12,14 @@ namespace LCNet.Server;
 internal static class StartFailure
 {
     /// <summary>Logs what an operator can put right as one fatal line a problem, and anything else with its stack trace.</summary>
-    public static void Report(Exception exception, LogFormat format)
+    /// <param name="exception">That was thrown.</param>
+    /// <param name="options">The settings; the defaults where they could not be read.</param>
+    public static void Report(Exception exception, ServerOptions options)
     {
-        LoggerConfiguration configuration = ServerLogging.Configure(new LoggerConfiguration(), format, LogLevel.Information);
+        LoggerConfiguration configuration = ServerLogging.Configure(new LoggerConfiguration(), options.LogFormat, LogLevel.Information);
         using var factory = new SerilogLoggerFactory(configuration.CreateLogger(), dispose: true);
         Microsoft.Extensions.Logging.ILogger logger = factory.CreateLogger(typeof(ServerHost).FullName!);
-        IReadOnlyList<string> problems = Problems(exception);
+        IReadOnlyList<string> problems = Problems(exception, options);
         foreach (string problem in problems)
         {
             string line = problem.ReplaceLineEndings(" ");
@@ -28,16 +32,23 @@ internal static class StartFailure
         }
     }
 
-    private static IReadOnlyList<string> Problems(Exception exception) => exception switch
+    private static IReadOnlyList<string> Problems(Exception exception, ServerOptions options) => exception switch
     {
-        ServerOptionsException options => options.Problems,
+        ServerOptionsException settings => settings.Problems,
         SocketException => [$"Failed to listen at LCNet:BindAddress on LCNet:GrpcPort and LCNet:HttpPort: {exception.Message}"],
+
+        // Kestrel's message ends with the address that it failed to bind to.
+        IOException { InnerException: AddressInUseException } => [$"{PortSetting(exception.Message, options)}: {exception.Message}"],
 
         // appsettings.json cannot be read; what is wrong in it stands further in.
         InvalidDataException { InnerException: { } inner } => [$"{exception.Message} {inner.Message}"],
 
-        // A port is in use, a folder cannot be read, the command line makes no sense: the message names it.
+        // A folder cannot be read, the command line makes no sense: the message names it.
         BundleException or DeviceException or IOException or UnauthorizedAccessException or FormatException => [exception.Message],
         _ => [],
     };
+
+    private static string PortSetting(string message, ServerOptions options) => message.Contains(string.Create(CultureInfo.InvariantCulture, $":{options.GrpcPort}:"), StringComparison.Ordinal)
+        ? $"{ServerOptions.Section}:{nameof(ServerOptions.GrpcPort)}"
+        : $"{ServerOptions.Section}:{nameof(ServerOptions.HttpPort)}";
 }

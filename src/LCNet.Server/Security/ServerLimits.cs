@@ -11,11 +11,14 @@ internal static class ServerLimits
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
 
     /// <summary>Sets the limits of every port.</summary>
-    public static void Apply(KestrelServerLimits limits, ServerOptions options)
+    /// <param name="limits">Kestrel's.</param>
+    /// <param name="options">The server's settings.</param>
+    /// <param name="connections">Connections that a port may have.</param>
+    public static void Apply(KestrelServerLimits limits, ServerOptions options, int connections)
     {
         // gRPC refuses large messages by their prefix, with a status of its own, before it reads them; the page reads no further than an image may be long.
         limits.MaxRequestBodySize = null;
-        limits.MaxConcurrentConnections = options.MaxConnections;
+        limits.MaxConcurrentConnections = connections;
         limits.MaxConcurrentUpgradedConnections = 0;
         limits.MaxRequestHeadersTotalSize = options.MaxHeaderBytes;
         limits.MaxRequestLineSize = Math.Min(limits.MaxRequestLineSize, options.MaxHeaderBytes);
@@ -24,7 +27,10 @@ internal static class ServerLimits
         limits.KeepAliveTimeout = options.IdleTimeout;
         limits.MinRequestBodyDataRate = new MinDataRate(options.MinBodyBytesPerSecond, BodyGrace);
         limits.Http2.MaxStreamsPerConnection = options.MaxStreamsPerConnection;
-        limits.Http2.MaxRequestHeaderFieldSize = options.MaxHeaderBytes;
+
+        // Kestrel answers a request whose headers have up to twice the limit with 431 and goes on with the connection's other calls; beyond that it closes the connection. A field that
+        // is too long by itself always closes it, so that limit is the higher one.
+        limits.Http2.MaxRequestHeaderFieldSize = 2 * options.MaxHeaderBytes;
 
         // A peer that is gone without a word keeps its calls open otherwise.
         limits.Http2.KeepAlivePingDelay = PingDelay;

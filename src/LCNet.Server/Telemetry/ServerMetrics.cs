@@ -18,7 +18,7 @@ internal sealed class ServerMetrics
     private static readonly StatusCode[] ModelStatuses =
         [StatusCode.OK, StatusCode.Cancelled, StatusCode.InvalidArgument, StatusCode.DeadlineExceeded, StatusCode.ResourceExhausted, StatusCode.Internal, StatusCode.Unavailable];
 
-    private static readonly StatusCode[] UnknownStatuses = [StatusCode.InvalidArgument, StatusCode.NotFound, StatusCode.ResourceExhausted, StatusCode.Unavailable];
+    private static readonly StatusCode[] UnknownStatuses = [StatusCode.Cancelled, StatusCode.InvalidArgument, StatusCode.NotFound, StatusCode.ResourceExhausted, StatusCode.Unavailable];
 
     // As JSON writes names: no_key.
     private static readonly KeyValuePair<string, object?>[] AccessProblems =

@@ -9,6 +9,27 @@ internal sealed class TelemetryOptionsReader
     private const string All = "OTEL_EXPORTER_OTLP_";
     private const string Otlp = "otlp";
     private const string None = "none";
+    private static readonly string[] Positive =
+    [
+        $"{All}TIMEOUT", "OTEL_METRIC_EXPORT_INTERVAL", "OTEL_METRIC_EXPORT_TIMEOUT",
+        "OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+    ];
+
+    private static readonly string[] NotNegative =
+    [
+        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+        "OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+    ];
+
+    private static readonly Dictionary<string, string[]> Choices = new(StringComparer.Ordinal)
+    {
+        [$"{All}METRICS_TEMPORALITY_PREFERENCE"] = ["cumulative", "delta", "lowmemory"],
+        ["OTEL_METRICS_EXEMPLAR_FILTER"] = ["always_off", "always_on", "trace_based"],
+        ["OTEL_SDK_DISABLED"] = ["true", "false"],
+        ["OTEL_TRACES_SAMPLER"] =
+            ["always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"],
+    };
+
     private readonly IConfiguration _configuration;
     private readonly List<string> _problems = [];
 
@@ -21,6 +42,11 @@ internal sealed class TelemetryOptionsReader
         var reader = new TelemetryOptionsReader(configuration);
         bool everywhere = reader.Endpoint($"{All}ENDPOINT") is not null;
         reader.Protocol($"{All}PROTOCOL");
+        reader.Compression($"{All}COMPRESSION");
+        reader.Pairs($"{All}HEADERS");
+        reader.Pairs("OTEL_RESOURCE_ATTRIBUTES");
+        reader.Share("OTEL_TRACES_SAMPLER_ARG");
+        reader.CheckOthers();
         bool disabled = bool.TryParse(configuration["OTEL_SDK_DISABLED"], out bool value) && value;
         var options = new TelemetryOptions(!disabled, reader.Target("METRICS", everywhere), reader.Target("TRACES", everywhere));
         return reader._problems.Count == 0 ? options : throw new ServerOptionsException(reader._problems);
@@ -33,7 +59,7 @@ internal sealed class TelemetryOptionsReader
         {
             Endpoint = endpoint,
             Protocol = Protocol($"{All}{signal}_PROTOCOL"),
-            Headers = Text($"{All}{signal}_HEADERS"),
+            Headers = Pairs($"{All}{signal}_HEADERS"),
             Timeout = Timeout($"{All}{signal}_TIMEOUT"),
             Compression = Compression($"{All}{signal}_COMPRESSION"),
         };
@@ -84,12 +110,55 @@ internal sealed class TelemetryOptionsReader
         return compression;
     }
 
-    private int? Timeout(string name)
+    private int? Timeout(string name) => Number(name, 1, "is no whole number of milliseconds above 0");
+
+    private int? Number(string name, int least, string problem)
     {
         string? text = Text(name);
-        bool good = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int milliseconds) && milliseconds > 0;
-        Require(good, name, text, "is no whole number of milliseconds above 0");
-        return good ? milliseconds : null;
+        bool good = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= least;
+        Require(good, name, text, problem);
+        return good ? number : null;
+    }
+
+    // Comma-separated name=value.
+    private string? Pairs(string name)
+    {
+        string? text = Text(name);
+        if (text is not null && !text.Split(',', StringSplitOptions.RemoveEmptyEntries).All(pair => IsName(pair.Split('='))))
+        {
+            // What stands in headers is often a secret.
+            _problems.Add($"{name}: is not name=value, nor several of these with commas between them");
+        }
+
+        return text;
+    }
+
+    private static bool IsName(string[] pair) => pair is [{ } name, _, ..] && name.Trim() is { Length: > 0 } trimmed && trimmed.All(letter => char.IsAsciiLetterOrDigit(letter) || "-_.!%'*+^`|~/$&#".Contains(letter, StringComparison.Ordinal));
+
+    private void Share(string name)
+    {
+        string? text = Text(name);
+        Require(double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double share) && share is >= 0 and <= 1, name, text, "is no number from 0 to 1");
+    }
+
+    // Those that the libraries read by themselves, and pass over where they are wrong.
+    private void CheckOthers()
+    {
+        foreach (string name in Positive)
+        {
+            Number(name, 1, "is no whole number above 0");
+        }
+
+        foreach (string name in NotNegative)
+        {
+            Number(name, 0, "is no whole number");
+        }
+
+        foreach ((string name, string[] choices) in Choices)
+        {
+            string? text = Text(name);
+            Require(choices.Contains(text, StringComparer.OrdinalIgnoreCase), name, text, $"is none of {string.Join(", ", choices)}");
+        }
     }
 
     private void Require(bool good, string name, string? text, string problem)

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Reflection;
 using System.Text.Json.Nodes;
 using LCNet.Bundles;
 
@@ -59,7 +62,119 @@ public sealed class StartTests(ServerFixture fixture)
         int port = fixture.One.GrpcAddress.Port;
         using var program = new ServerProgram([.. TestServer.Arguments(fixture.OneModel), $"--LCNet:GrpcPort={port}"]);
 
-        await AssertRefusedAsync(program, $":{port}");
+        await AssertRefusedAsync(program, $"FTL LCNet:GrpcPort: Failed to bind to address http://127.0.0.1:{port}");
+    }
+
+    [Fact]
+    public async Task Start_HttpPortInUse_IsRefusedNamingTheSetting()
+    {
+        int port = fixture.One.Http.BaseAddress!.Port;
+        using var program = new ServerProgram([.. TestServer.Arguments(fixture.OneModel), $"--LCNet:HttpPort={port}"]);
+
+        await AssertRefusedAsync(program, $"FTL LCNet:HttpPort: Failed to bind to address http://127.0.0.1:{port}");
+    }
+
+    [Theory]
+    [InlineData("FTL --GrpcPort=7: there is no such option; --LCNet:GrpcPort is meant, perhaps", "--GrpcPort=7")]
+    [InlineData("FTL --modle: there is no such option; --help lists all", "--modle=x")]
+    [InlineData("FTL serve: there is no such option", "serve")]
+    [InlineData("FTL /LCNet:GrpcPort=7: there is no such option", "/LCNet:GrpcPort=7")]
+    [InlineData("FTL --urls=http://127.0.0.1:7: there is no such option", "--urls=http://127.0.0.1:7")]
+    [InlineData("FTL --LCNet:GrpcPort: has no value", "--LCNet:GrpcPort")]
+    [InlineData("FTL --LCNet:GrpcPort: has no value", "--LCNet:GrpcPort", "--LCNet:HttpPort=0")]
+    [InlineData("FTL LCNet:Misspelt: there is no such setting", "--LCNet:Misspelt=1")]
+    [InlineData("FTL --HttpPort: there is no such option", "--LCNet:GrpcPort", "0", "--HttpPort")]
+    [InlineData("there is no such option", "--healthcheck", "--GrpcPort=7")]
+    public async Task Start_UnknownOption_IsRefused(string problem, params string[] arguments)
+    {
+        using var program = new ServerProgram(arguments);
+
+        (int code, string[] output, string[] errors) = await program.WaitAsync();
+
+        Assert.Equal(1, code);
+        Assert.Empty(output);
+        Assert.Contains(problem.Replace("--modle:", "--modle=x:", StringComparison.Ordinal), Assert.Single(errors), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--help", "--LCNet:BindAddress=127.0.0.1")]
+    [InlineData("--LCNet:BindAddress=127.0.0.1", "-h")]
+    public async Task Help_Asked_PrintsEverySettingWithItsDefaultAndStartsNothing(params string[] arguments)
+    {
+        using var program = new ServerProgram(arguments);
+
+        (int code, string[] output, string[] errors) = await program.WaitAsync();
+
+        Assert.Equal(0, code);
+        Assert.Empty(errors);
+        string text = string.Join('\n', output);
+        foreach (PropertyInfo setting in typeof(ServerOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        {
+            // A line with the default, and at least one with what it means.
+            int line = Array.FindIndex(output, each => each.StartsWith($"  --LCNet:{setting.Name}=", StringComparison.Ordinal));
+            Assert.True(line >= 0 && output[line + 1].StartsWith("      ", StringComparison.Ordinal), setting.Name);
+        }
+
+        Assert.Contains("--LCNet:QueueObjective=00:00:01\n      How long an image should wait at most, 1 ms to 1 h (default 1 s).", text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Kestrel__Endpoints__More__Url", "http://127.0.0.1:0")]
+    [InlineData("Kestrel__EndpointDefaults__Protocols", "Http1")]
+    public async Task Start_KestrelsOwnSettings_AreRefusedNamingOurs(string name, string value)
+    {
+        using var program = new ServerProgram(new Dictionary<string, string> { [name] = value }, TestServer.Arguments(fixture.OneModel));
+
+        await AssertRefusedAsync(program, "LCNet:GrpcPort and LCNet:HttpPort");
+    }
+
+    [Fact]
+    public async Task Start_FailsWhileItIsProbed_SaysWhyAndNothingElse()
+    {
+        // The port is open while models are loaded; the last of them cannot be.
+        using var models = new TemporaryFolder();
+        for (int version = 1; version <= 4; version++)
+        {
+            TestBundle.Copy(fixture.Bundle, models.FullName, version);
+        }
+
+        Flip(Path.Combine(models.FullName, ServerFixture.Model, "4", "head.onnx"));
+        int port = FreePort();
+        using var program = new ServerProgram([.. TestServer.Arguments(models.FullName), $"--LCNet:HttpPort={port}"]);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        int answered = 0;
+        Task[] probes = [.. Enumerable.Range(0, 8).Select(async _ =>
+        {
+            using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
+            while (!over.IsCancellationRequested)
+            {
+                try
+                {
+                    using HttpResponseMessage reply = await client.GetAsync(new Uri($"http://127.0.0.1:{port}/readyz"), over.Token);
+                    Interlocked.Increment(ref answered);
+                }
+                catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException)
+                {
+                    // Nobody listens yet, or any more.
+                }
+            }
+        })];
+
+        (int code, string[] output, string[] errors) = await program.WaitAsync();
+        await over.CancelAsync();
+        await Task.WhenAll(probes);
+
+        Assert.Equal(1, code);
+        Assert.True(answered > 0);
+        Assert.Contains("head.onnx", Assert.Single(errors), StringComparison.Ordinal);
+        Assert.DoesNotContain(output, line => line.Contains("xception", StringComparison.Ordinal) || line.Contains(" ERR ", StringComparison.Ordinal));
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static void Flip(string path)

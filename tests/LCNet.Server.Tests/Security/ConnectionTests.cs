@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Google.Protobuf;
 
 namespace LCNet.Server.Tests;
 
@@ -44,10 +45,85 @@ public sealed class ConnectionTests(ServerFixture fixture)
         await fixture.One.ClassifyAsync(TestImages.Png(1));
     }
 
+    [Theory]
+    [InlineData(1, 16_384)]
+    [InlineData(1, 20_000)]
+    [InlineData(1, 32_000)]
+    [InlineData(4, 6_000)]
+    [InlineData(110, 10)]
+    public async Task Http2_OneRequestWithTooManyOrTooLargeHeaders_IsRefusedAlone(int count, int length)
+    {
+        using Http2Frames connection = await Http2Frames.ConnectAsync(fixture.One.GrpcAddress);
+
+        // Another caller's, behind the same proxy; its message is still to come.
+        await connection.WriteAsync(Http2Frames.Headers, Http2Frames.EndOfHeaders, 1, Http2Frames.Call());
+        byte[] block = Http2Frames.Call([.. Enumerable.Range(0, count).Select(i => ($"x-{i}", new string('x', length)))]);
+        byte[][] parts = [.. block.Chunk(16_000)];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            await connection.WriteAsync(i == 0 ? Http2Frames.Headers : Http2Frames.Continuation, i == parts.Length - 1 ? Http2Frames.EndOfHeaders : (byte)0, 3, parts[i]);
+        }
+
+        (byte type, int stream, byte[] payload) = (await FirstAnswerAsync(connection))!.Value;
+        Assert.Equal((Http2Frames.Headers, 3), (type, stream));
+        Assert.Contains("431", Encoding.ASCII.GetString(payload), StringComparison.Ordinal);
+        await connection.WriteAsync(Http2Frames.Data, Http2Frames.EndOfStream, 1, RawRequest.Frame(TestImages.Png(1).ToByteArray()));
+        (byte Type, int Stream, byte[] Payload)? other;
+        do
+        {
+            other = await FirstAnswerAsync(connection);
+        }
+        while (other?.Stream == 3);
+        Assert.Equal((Http2Frames.Headers, 1), (other!.Value.Type, other.Value.Stream));
+        Assert.Contains("application/grpc", Encoding.ASCII.GetString(other.Value.Payload), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Connections_ProcessMayOpenFewFiles_AreFittedToThatAndItGoesOn()
+    {
+        const int Files = 1024;
+        string[] launcher = ["sh", "-c", $"ulimit -n {Files} && exec \"$@\"", "sh"];
+        using RunningServer server = await RunningServer.StartAsync(new ServerProgram(launcher, new Dictionary<string, string>(), TestServer.Arguments(fixture.OneModel)));
+        Assert.Contains(server.Log, line => line.Contains("Each port takes 352 connections at most, not LCNet:MaxConnections, 1024: this process may open 1024 files", StringComparison.Ordinal));
+        List<TcpClient> silent = [];
+        try
+        {
+            for (int i = 0; i < 2 * Files; i++)
+            {
+                // From several addresses, each of which may have a few hundred.
+                var client = new TcpClient(new IPEndPoint(IPAddress.Parse($"127.0.1.{1 + (i % 16)}"), 0));
+                Uri port = i % 2 == 0 ? server.GrpcAddress : server.HttpAddress;
+                await client.ConnectAsync(new IPEndPoint(IPAddress.Parse(port.Host), port.Port), Token);
+                silent.Add(client);
+            }
+        }
+        finally
+        {
+            silent.ForEach(client => client.Dispose());
+        }
+
+        // Their ends are noticed, and whoever comes then is served.
+        LCNet.V1.ClassifyResponse? reply = await Eventually.GetAsync(
+            async () =>
+            {
+                try
+                {
+                    return await server.ClassifyAsync(TestImages.Png(1));
+                }
+                catch (Grpc.Core.RpcException)
+                {
+                    return null;
+                }
+            },
+            answer => answer is not null);
+        Assert.NotNull(reply);
+        server.Terminate();
+        Assert.Equal(0, await server.WaitAsync());
+    }
+
     [Fact]
     public async Task Http2_HeadersWithoutEnd_LoseTheConnection()
     {
-        const byte Continuation = 9;
         using Http2Frames connection = await Http2Frames.ConnectAsync(fixture.One.GrpcAddress);
         await connection.WriteAsync(Http2Frames.Headers, 0, 1, Http2Frames.Call());
         byte[] more = Http2Frames.Call([("x-more", new string('x', 8_000))])[^8_000..];
@@ -55,7 +131,7 @@ public sealed class ConnectionTests(ServerFixture fixture)
         {
             for (int i = 0; i < 100_000; i++)
             {
-                await connection.WriteAsync(Continuation, 0, 1, [0, 3, .. "x-a"u8, 100, .. more.AsSpan(0, 100)]);
+                await connection.WriteAsync(Http2Frames.Continuation, 0, 1, [0, 3, .. "x-a"u8, 100, .. more.AsSpan(0, 100)]);
             }
 
             Assert.Fail("The server took it all.");
@@ -199,10 +275,9 @@ public sealed class ConnectionTests(ServerFixture fixture)
     [Fact]
     public async Task Http2_BodyThatNeverComes_LosesTheCall()
     {
-        const byte Data = 0;
         using Http2Frames slow = await Http2Frames.ConnectAsync(fixture.One.GrpcAddress);
         await slow.WriteAsync(Http2Frames.Headers, Http2Frames.EndOfHeaders, 1, Http2Frames.Call());
-        await slow.WriteAsync(Data, 0, 1, [0, 0, 0, 100]);
+        await slow.WriteAsync(Http2Frames.Data, 0, 1, [0, 0, 0, 100]);
 
         Assert.NotEqual(Http2Frames.Headers, (await FirstAnswerAsync(slow))?.Type);
         await fixture.One.ClassifyAsync(TestImages.Png(1));

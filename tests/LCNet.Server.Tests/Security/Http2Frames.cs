@@ -8,10 +8,13 @@ namespace LCNet.Server.Tests;
 /// <summary>Speaks HTTP/2 by hand, as far as it takes to do what no client does.</summary>
 internal sealed class Http2Frames : IDisposable
 {
+    public const byte Data = 0;
     public const byte Headers = 1;
     public const byte Reset = 3;
     public const byte Settings = 4;
     public const byte GoAway = 7;
+    public const byte Continuation = 9;
+    public const byte EndOfStream = 1;
     public const byte EndOfHeaders = 4;
     private readonly TcpClient _client;
     private readonly NetworkStream _stream;

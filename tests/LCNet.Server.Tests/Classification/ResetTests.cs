@@ -1,0 +1,73 @@
+namespace LCNet.Server.Tests;
+
+/// <summary>Callers that go away in the middle of their message: that is a cancellation, whatever the connection's end looks like.</summary>
+public sealed class ResetTests(ServerFixture fixture)
+{
+    private const int Calls = 300;
+    private const string Cancelled = "lcnet.requests{model=unknown,status=CANCELLED}";
+    private static readonly byte[] Cancel = [0, 0, 0, 8];
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Classify_StreamIsResetInMidMessage_IsCountedAsCancelled()
+    {
+        await using TestServer server = await TestServer.StartAsync(fixture.OneModel);
+        using var metrics = new MetricCapture(server);
+        using Http2Frames connection = await Http2Frames.ConnectAsync(server.GrpcAddress);
+        var random = new Random(7);
+        for (int i = 0; i < Calls; i++)
+        {
+            int stream = 1 + (2 * i);
+            await connection.WriteAsync(Http2Frames.Headers, Http2Frames.EndOfHeaders, stream, Http2Frames.Call());
+            await connection.WriteAsync(Http2Frames.Data, 0, stream, Half(random));
+            await Task.Delay(i % 3, Token);
+            await connection.WriteAsync(Http2Frames.Reset, 0, stream, Cancel);
+            await Task.Delay(i % 2, Token);
+        }
+
+        await AssertCancelledAsync(metrics);
+    }
+
+    [Fact]
+    public async Task Classify_ConnectionEndsInMidMessage_IsCountedAsCancelled()
+    {
+        await using TestServer server = await TestServer.StartAsync(fixture.OneModel);
+        using var metrics = new MetricCapture(server);
+        var random = new Random(7);
+        for (int i = 0; i < Calls; i++)
+        {
+            using Http2Frames connection = await Http2Frames.ConnectAsync(server.GrpcAddress);
+            await connection.WriteAsync(Http2Frames.Headers, Http2Frames.EndOfHeaders, 1, Http2Frames.Call());
+            await connection.WriteAsync(Http2Frames.Data, 0, 1, Half(random));
+            await Task.Delay(1 + (i % 2), Token);
+        }
+
+        await AssertCancelledAsync(metrics);
+    }
+
+    [Fact]
+    public async Task Classify_MessageEndsTooSoon_IsTheCallersMistake()
+    {
+        await using TestServer server = await TestServer.StartAsync(fixture.OneModel);
+        using var metrics = new MetricCapture(server);
+
+        (string? status, _) = await RawRequest.PostAsync(server, RawRequest.Classify, Half(new Random(7)));
+
+        Assert.Equal("3", status);
+        Assert.Equal(1, await MetricCheck.CountAsync(metrics, "lcnet.requests{model=unknown,status=INVALID_ARGUMENT}", 1));
+        Assert.Equal(0, metrics.Sum(Cancelled));
+    }
+
+    private static byte[] Half(Random random) => RawRequest.Frame(new byte[1000])[..random.Next(2, 900)];
+
+    // A connection may end before the server has begun a call on it.
+    private static async Task AssertCancelledAsync(MetricCapture metrics)
+    {
+        double counted = await Eventually.GetAsync(
+            () => Task.FromResult(metrics.Series.Where(series => series.StartsWith("lcnet.requests{", StringComparison.Ordinal)).Sum(metrics.Sum)), sum => sum >= 0.9 * Calls);
+        Assert.InRange(counted, 0.9 * Calls, Calls);
+        Assert.InRange(metrics.Sum(Cancelled), counted, Calls);
+        Assert.Equal(0, metrics.Sum("lcnet.requests{model=unknown,status=INVALID_ARGUMENT}"));
+    }
+}
