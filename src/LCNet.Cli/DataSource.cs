@@ -1,3 +1,4 @@
+using System.Globalization;
 using LCNet.Bundles;
 using LCNet.Training.Data;
 
@@ -30,7 +31,7 @@ internal static class DataSource
     /// <summary>The share of each class that a bundle's training held back.</summary>
     /// <exception cref="InvalidDataException">The bundle does not say.</exception>
     public static double HeldBack(BundleManifest manifest) =>
-        manifest.Provenance.Recipe.TryGetValue(ValidationFraction, out string? text) && double.TryParse(text, out double fraction)
+        manifest.Provenance.Recipe.TryGetValue(ValidationFraction, out string? text) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction)
             ? fraction
             : throw new InvalidDataException($"{manifest.Model}/{manifest.Version}: its recipe has no {ValidationFraction}, so its validation split is unknown.");
 }

@@ -30,6 +30,13 @@ public sealed class LcNetClient
         }
     }
 
+    /// <summary>
+    /// Makes a handler for a channel of the caller's, as <c>AddLcNetClient</c> uses it: its connections notice where the other side is gone, there may be as many of them as calls need, and
+    /// servers on this machine are reached without a proxy, whatever <c>http_proxy</c> says.
+    /// </summary>
+    /// <returns>The caller's own.</returns>
+    public static SocketsHttpHandler CreateHandler() => ChannelSettings.CreateHandler();
+
     /// <summary>Classifies an image file with the server's only model and its default effort.</summary>
     /// <param name="image">The bytes of a JPEG, PNG, WebP or BMP file.</param>
     /// <param name="cancellationToken">Gives up.</param>

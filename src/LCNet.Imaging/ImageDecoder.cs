@@ -3,13 +3,18 @@ using SkiaSharp;
 namespace LCNet.Imaging;
 
 /// <summary>Decodes JPEG, PNG, WebP and BMP files to RGB bytes of one size. Thread-safe.</summary>
-/// <remarks>The orientation that a JPEG's EXIF data may state is not applied. Transparent pixels are drawn on black.</remarks>
+/// <remarks>
+/// The orientation that EXIF data states is applied, in JPEG, PNG and WebP files. Transparent pixels are drawn on black. Colour profiles are not applied: values are taken as if they were
+/// sRGB's. Of an animation the first picture is read. Samples of 16 bits are reduced to 8; grey, palette and CMYK images become RGB.
+/// </remarks>
 public static class ImageDecoder
 {
+    private const string Truncated = "the image is truncated";
+
     private static readonly SKEncodedImageFormat[] Formats =
         [SKEncodedImageFormat.Jpeg, SKEncodedImageFormat.Png, SKEncodedImageFormat.Webp, SKEncodedImageFormat.Bmp];
 
-    /// <summary>Decodes an image, scales it until its shorter side fits and crops it at the centre.</summary>
+    /// <summary>Decodes an image, turns it upright, scales it until its shorter side fits and crops it at the centre.</summary>
     /// <param name="encoded">The file's bytes.</param>
     /// <param name="width">Width of the result in pixels.</param>
     /// <param name="height">Height of the result in pixels.</param>
@@ -33,18 +38,23 @@ public static class ImageDecoder
             throw new ImageFormatException($"the image has {encoded.Length} bytes; the limit is {limits.MaxBytes}");
         }
 
-        using SKBitmap full = DecodePixels(encoded, limits);
-        if (full.Width == width && full.Height == height)
+        using SKBitmap full = DecodePixels(encoded, limits, out SKEncodedOrigin origin);
+
+        // Turned last, when there are fewest pixels: scaling and cropping at the centre do the same to an image that lies on its side.
+        (int storedWidth, int storedHeight) = IsOnItsSide(origin) ? (height, width) : (width, height);
+        if (full.Width == storedWidth && full.Height == storedHeight)
         {
-            CopyRgb(full, destination);
+            CopyRgb(full, origin, width, destination);
             return;
         }
 
-        using SKBitmap fitted = Fit(full, width, height);
-        CopyRgb(fitted, destination);
+        using SKBitmap fitted = Fit(full, storedWidth, storedHeight);
+        CopyRgb(fitted, origin, width, destination);
     }
 
-    private static unsafe SKBitmap DecodePixels(ReadOnlySpan<byte> encoded, ImageLimits limits)
+    private static bool IsOnItsSide(SKEncodedOrigin origin) => origin >= SKEncodedOrigin.LeftTop;
+
+    private static unsafe SKBitmap DecodePixels(ReadOnlySpan<byte> encoded, ImageLimits limits, out SKEncodedOrigin origin)
     {
         if (encoded.IsEmpty)
         {
@@ -58,8 +68,10 @@ public static class ImageDecoder
             using SKCodec? codec = SKCodec.Create(data);
             if (codec is null || !Formats.Contains(codec.EncodedFormat))
             {
-                throw new ImageFormatException("the image is not a readable JPEG, PNG, WebP or BMP file");
+                throw new ImageFormatException(codec is null && FileEnd.IsMissing(encoded) ? Truncated : "the image is not a readable JPEG, PNG, WebP or BMP file");
             }
+
+            origin = codec.EncodedFormat == SKEncodedImageFormat.Png ? PngOrientation.Of(encoded) : codec.EncodedOrigin;
 
             long pixels = (long)codec.Info.Width * codec.Info.Height;
             if (pixels is 0 || pixels > limits.MaxPixels)
@@ -72,9 +84,7 @@ public static class ImageDecoder
             if (result != SKCodecResult.Success)
             {
                 bitmap.Dispose();
-                throw new ImageFormatException(result == SKCodecResult.IncompleteInput
-                    ? "the image is truncated"
-                    : $"the image cannot be decoded ({result})");
+                throw new ImageFormatException(result == SKCodecResult.IncompleteInput || FileEnd.IsMissing(encoded) ? Truncated : $"the image cannot be decoded ({result})");
             }
 
             return bitmap;
@@ -100,13 +110,21 @@ public static class ImageDecoder
         return result;
     }
 
-    // Premultiplied pixels are what drawing on black gives.
-    private static void CopyRgb(SKBitmap bitmap, Span<byte> destination)
+    // Premultiplied pixels are what drawing on black gives. An origin says where the first row and the first column of the stored image belong.
+    private static void CopyRgb(SKBitmap stored, SKEncodedOrigin origin, int width, Span<byte> destination)
     {
-        ReadOnlySpan<byte> rgba = bitmap.GetPixelSpan();
+        ReadOnlySpan<byte> rgba = stored.GetPixelSpan();
+        bool isOnItsSide = IsOnItsSide(origin);
+        bool isMirrored = origin is SKEncodedOrigin.TopRight or SKEncodedOrigin.BottomRight or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+        bool isUpsideDown = origin is SKEncodedOrigin.BottomRight or SKEncodedOrigin.BottomLeft or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom;
         for (int i = 0; i < destination.Length / 3; i++)
         {
-            rgba.Slice(i * 4, 3).CopyTo(destination[(i * 3)..]);
+            int x = i % width;
+            int y = i / width;
+            (int column, int row) = isOnItsSide ? (y, x) : (x, y);
+            column = isMirrored ? stored.Width - 1 - column : column;
+            row = isUpsideDown ? stored.Height - 1 - row : row;
+            rgba.Slice(((row * stored.Width) + column) * 4, 3).CopyTo(destination[(i * 3)..]);
         }
     }
 }

@@ -3,6 +3,11 @@ namespace LCNet.Imaging;
 /// <summary>From RGB bytes to a network's input.</summary>
 public static class Pixels
 {
+    /// <summary>What normalising does to a byte of one plane: value × scale + offset.</summary>
+    /// <param name="mean">In units of [0, 1].</param>
+    /// <param name="std">Above 0.</param>
+    public static (float Scale, float Offset) Line(float mean, float std) => (1 / (255f * std), -mean / std);
+
     /// <summary>Normalises an image: (value / 255 − mean) / std, colour plane after colour plane.</summary>
     /// <param name="rgb">Height × width × 3 bytes, row-major, RGB.</param>
     /// <param name="mean">Three means in units of [0, 1].</param>
@@ -26,8 +31,7 @@ public static class Pixels
         int pixels = rgb.Length / 3;
         for (int plane = 0; plane < 3; plane++)
         {
-            float scale = 1 / (255f * std[plane]);
-            float offset = -mean[plane] / std[plane];
+            (float scale, float offset) = Line(mean[plane], std[plane]);
             Span<float> row = planes.Slice(plane * pixels, pixels);
             for (int i = 0; i < pixels; i++)
             {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace LCNet.Server;
 
 /// <summary>The server: a host that serves every model of a folder over gRPC, with health checks over HTTP.</summary>
@@ -18,6 +20,8 @@ public static class ServerHost
     /// <returns>The exit code: 0 after a stop, 1 where the server could not start.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
+        // Numbers look the same whatever the language of the machine.
+        CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
         if (CommandLine.AsksForHelp(args))
         {
             SettingsHelp.Write(Console.Out);

@@ -29,7 +29,9 @@ internal static class Repository
 
     /// <summary>Starts <c>lcnet</c> itself, so that a signal reaches it.</summary>
     public static Process StartLcnet(IEnumerable<string> arguments) =>
-        StartDotnet([LcnetLibrary, .. arguments], null);
+
+        // Where these tests run in the background of a shell SIGINT is ignored, which the program would inherit.
+        StartProgram("env", ["--default-signal=INT", "dotnet", LcnetLibrary, .. arguments], null);
 
     private static Process StartDotnet(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment) => StartProgram("dotnet", arguments, environment);
 
@@ -55,9 +57,12 @@ internal static class Repository
     }
 
     /// <summary>Runs <c>lcnet</c> to its end.</summary>
-    public static async Task<(int ExitCode, string Output, string Error)> LcnetAsync(params string[] arguments)
+    public static Task<(int ExitCode, string Output, string Error)> LcnetAsync(params string[] arguments) => LcnetAsync(new Dictionary<string, string>(), arguments);
+
+    /// <summary>Runs <c>lcnet</c> to its end, with variables of its own.</summary>
+    public static async Task<(int ExitCode, string Output, string Error)> LcnetAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
-        using Process process = Start("LCNet.Cli", arguments);
+        using Process process = StartDotnet([LcnetLibrary, .. arguments], environment);
         return await FinishAsync(process);
     }
 
@@ -71,10 +76,20 @@ internal static class Repository
 
     private static async Task<(int ExitCode, string Output, string Error)> FinishAsync(Process process)
     {
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return (process.ExitCode, await output, await error);
+        try
+        {
+            Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+            return (process.ExitCode, await output, await error);
+        }
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill(entireProcessTree: true);
+            }
+        }
     }
 
     private static string FindRoot()

@@ -41,21 +41,33 @@ public sealed class TrainCommandTests : IDisposable
         }
 
         using Process process = Repository.StartLcnet([.. Arguments(Repository.Samples, epochs: 100_000)]);
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        string checkpoint = Path.Combine(_folder, "run", "checkpoint.zip");
-        while (!File.Exists(checkpoint) && !process.HasExited)
+        try
         {
-            await Task.Delay(100, TestContext.Current.CancellationToken);
+            Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+            string checkpoint = Path.Combine(_folder, "run", "checkpoint.zip");
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+            limit.CancelAfter(TimeSpan.FromMinutes(4));
+            while (!File.Exists(checkpoint) && !process.HasExited)
+            {
+                await Task.Delay(100, limit.Token);
+            }
+
+            Assert.Equal(0, Signal(process.Id, Interrupt));
+            await process.WaitForExitAsync(limit.Token);
+
+            Assert.Equal(130, process.ExitCode);
+            Assert.Contains("Stopped.", await error, StringComparison.Ordinal);
+            Assert.DoesNotContain("Calibrating", await output, StringComparison.Ordinal);
+            Assert.True(File.Exists(checkpoint));
         }
-
-        Assert.Equal(0, Signal(process.Id, Interrupt));
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-
-        Assert.Equal(130, process.ExitCode);
-        Assert.Contains("Stopped.", await error, StringComparison.Ordinal);
-        Assert.DoesNotContain("Calibrating", await output, StringComparison.Ordinal);
-        Assert.True(File.Exists(checkpoint));
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill();
+            }
+        }
     }
 
     [Fact]

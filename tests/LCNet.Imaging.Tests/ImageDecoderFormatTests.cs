@@ -71,6 +71,37 @@ public class ImageDecoderFormatTests
     });
 
     [Fact]
+    public void Decode_PngOf16Bits_IsReducedTo8()
+    {
+        byte[] file = RawFiles.Png(3, 1, 16, RawFiles.Grey, [], [[0, 0, 0x80, 0xFF, 0xFF, 0xFF]]);
+
+        Decoding.AssertClose([0, 0, 0, 128, 128, 128, 255, 255, 255], Decoding.Decode(file, 3, 1), 1);
+    }
+
+    [Fact]
+    public void Decode_PngWithAColourProfile_GivesTheValuesAsTheyAreStored()
+    {
+        Picture picture = Picture.Ramp(24, 20);
+        using SKBitmap bitmap = SKBitmap.Decode(picture.Png());
+        using SKImage image = SKImage.FromPixelCopy(
+            new SKImageInfo(24, 20, bitmap.ColorType, SKAlphaType.Opaque, SKColorSpace.CreateRgb(SKColorSpaceTransferFn.Linear, SKColorSpaceXyz.DisplayP3)), bitmap.Bytes);
+        using SKData data = image.Encode(SKEncodedImageFormat.Png, 100);
+        byte[] file = data.ToArray();
+        Assert.True(file.AsSpan().IndexOf("iCCP"u8) > 0);
+
+        Assert.Equal(picture.Rgb, Decoding.Decode(file, 24, 20));
+    }
+
+    [Fact]
+    public void Decode_AnimatedWebp_GivesTheFirstPicture()
+    {
+        Picture first = Picture.Noise(24, 20, 1);
+        byte[] file = RawFiles.AnimatedWebp(24, 20, first.WebpLossless(), Picture.Noise(24, 20, 2).WebpLossless());
+
+        Assert.Equal(first.Rgb, Decoding.Decode(file, 24, 20));
+    }
+
+    [Fact]
     public void Decode_SameFileOnManyThreads_GivesTheSamePixels()
     {
         byte[] jpeg = Picture.Noise(70, 50, 3).Jpeg(80);

@@ -55,12 +55,28 @@ public class ImageDecoderRefusalTests
     }
 
     [Theory]
-    [InlineData("jpeg")]
-    [InlineData("png")]
-    public void Decode_HalfTheFile_IsCalledTruncated(string format)
+    [MemberData(nameof(Formats))]
+    [InlineData("progressive")]
+    public void Decode_CutAnywhere_IsCalledTruncated(string format)
     {
         byte[] file = Encode(format);
-        Assert.Equal("the image is truncated", Decoding.Refused(file[..(file.Length * 3 / 4)]));
+        Assert.True(Decoding.Accepts(file));
+        for (int length = 8; length < file.Length; length++)
+        {
+            byte[] cut = file[..length];
+            if (length < file.Length - 24 || !Decoding.Accepts(cut))
+            {
+                Assert.Equal("the image is truncated", Decoding.Refused(cut));
+            }
+        }
+    }
+
+    [Fact]
+    public void Decode_DamagedButWhole_IsNotCalledTruncated()
+    {
+        byte[] file = Encode("png");
+        file[file.Length / 2] ^= 1;
+        Assert.StartsWith("the image cannot be decoded", Decoding.Refused(file), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -135,6 +151,7 @@ public class ImageDecoderRefusalTests
     private static byte[] Encode(string format) => format switch
     {
         "jpeg" => Sample.Jpeg(),
+        "progressive" => RawFiles.ProgressiveJpeg,
         "png" => Sample.Png(),
         "webp" => Sample.Webp(),
         "lossless webp" => Sample.WebpLossless(),

@@ -21,18 +21,18 @@ internal static class BenchCommand
     {
         var bundle = new Argument<string?>("bundle") { Description = "Folder of the bundle, for example models/cifar10-resnet14/1. Left out with --synthetic.", Arity = ArgumentArity.ZeroOrOne };
         var data = new Option<string?>("--data") { Description = "Folder of images with one sub-folder a class, or of CIFAR-10's binary files. Default: random pixels." };
-        var images = new Option<int>("--images") { Description = "How many different images.", DefaultValueFactory = _ => 200 };
-        var effort = new Option<double[]>("--effort") { Description = "Efforts to measure, in (0, 1].", DefaultValueFactory = _ => [1], AllowMultipleArgumentsPerToken = true };
-        var cap = new Option<long[]>("--max-flops") { Description = "Caps on each image's FLOPs to measure.", AllowMultipleArgumentsPerToken = true };
-        var repetitions = new Option<int>("--repetitions") { Description = "Alternations.", DefaultValueFactory = _ => 5 };
+        var images = NumberOption.Of<int>("--images", "How many different images.", 200);
+        var effort = NumberOption.Several<double>("--effort", "Efforts to measure, in (0, 1].", 1);
+        var cap = NumberOption.Several<long>("--max-flops", "Caps on each image's FLOPs to measure.");
+        var repetitions = NumberOption.Of<int>("--repetitions", "Alternations.", 5);
         var device = new Option<string>("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
         var synthetic = new Option<string?>("--synthetic") { Description = "resnet18, resnet34 or resnet50 at 224×224 with random weights, instead of a bundle." };
-        var runRate = new Option<double>("--run-rate") { Description = "Share of images that run each block of the synthetic network.", DefaultValueFactory = _ => 0.7 };
-        var keep = new Option<double>("--keep") { Description = "Share of channels that the synthetic network keeps.", DefaultValueFactory = _ => 0.5 };
+        var runRate = NumberOption.Of<double>("--run-rate", "Share of images that run each block of the synthetic network.", 0.7);
+        var keep = NumberOption.Of<double>("--keep", "Share of channels that the synthetic network keeps.", 0.5);
         var models = new Option<string?>("--models") { Description = "Folder to keep the synthetic bundle in, for a server to serve." };
         var server = new Option<string?>("--server") { Description = "A server of the bundle on this machine, for example http://127.0.0.1:8001, whose processor time a request is measured; needs --pid and --data." };
-        var process = new Option<int?>("--pid") { Description = "The server's process." };
-        var requests = new Option<int>("--requests") { Description = "Requests to the server at each alternation.", DefaultValueFactory = _ => 4000 };
+        var process = NumberOption.Of<int>("--pid", "The server's process.");
+        var requests = NumberOption.Of<int>("--requests", "Requests to the server at each alternation.", 4000);
         var json = new Option<string?>("--json") { Description = "Write the results to this file." };
         var command = new Command("bench", "Measure what skipping saves in time, against the static network in ONNX Runtime.")
         {

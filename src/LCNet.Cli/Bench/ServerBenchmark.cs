@@ -66,14 +66,13 @@ internal sealed class ServerBenchmark(Bundle bundle, LoadSettings settings, Load
         Thread[] threads = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(() =>
         {
             InputSpec input = bundle.Manifest.Input;
-            byte[] rgb = new byte[input.Length];
+            var reader = new InputReader(input.Width, input.Height, input.Mean, input.Std, ImageLimits.Default);
             float[] values = new float[input.Length];
             InferenceResult result = engine.CreateResult();
             for (int i = Interlocked.Increment(ref next); i < count && Stopwatch.GetTimestamp() < until; i = Interlocked.Increment(ref next))
             {
                 ByteString encoded = images.Files[i % images.Files.Count];
-                ImageDecoder.Decode(encoded.Span, input.Width, input.Height, ImageLimits.Default, rgb);
-                Pixels.Normalise(rgb, input.Mean, input.Std, values);
+                reader.Read(encoded.Span, values);
                 engine.RunAsync(values, settings.Effort ?? 1, Planner.NoCap, result, CancellationToken.None).AsTask().GetAwaiter().GetResult();
             }
         }))];

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using Google.Protobuf;
+using Grpc.Core;
 using Grpc.Net.Client;
 using LCNet.Bundles;
+using LCNet.Client;
 using LCNet.Imaging;
 using LCNet.Runtime;
 using LCNet.V1;
@@ -22,24 +24,22 @@ internal static class ClassifyCommand
         var bundle = new Option<string?>("--bundle") { Description = "Classify here with the bundle in this folder." };
         var server = new Option<string?>("--server") { Description = "Classify on the server at this address, for example http://localhost:8001." };
         var model = new Option<string>("--model") { Description = "The server's model; may be left out where it serves one.", DefaultValueFactory = _ => string.Empty };
-        var effort = new Option<double?>("--effort") { Description = "How hard the network may try, in (0, 1]." };
-        var cap = new Option<long?>("--max-flops") { Description = "A cap on each image's FLOPs." };
-        var top = new Option<int?>("--top-k") { Description = "Predictions to print. Default: 5, or all where the model has fewer labels." };
+        var effort = NumberOption.Of<double>("--effort", "How hard the network may try, in (0, 1].");
+        var cap = NumberOption.Of<long>("--max-flops", "A cap on each image's FLOPs.");
+        var top = NumberOption.Of<int>("--top-k", "Predictions to print. Default: 5, or all where the model has fewer labels.");
         var command = new Command("classify", "Classify images and print what each one cost.") { images, bundle, server, model, effort, cap, top };
-        command.Validators.Add(result =>
-        {
-            if (result.GetValue(bundle) is null == result.GetValue(server) is null)
-            {
-                result.AddError("Give one of --bundle and --server.");
-            }
-
-            if (result.GetValue(effort) is not null && result.GetValue(cap) is not null)
-            {
-                result.AddError("Give at most one of --effort and --max-flops.");
-            }
-        });
         command.SetAction(async (parsed, cancellation) =>
         {
+            if (parsed.GetValue(bundle) is null == parsed.GetValue(server) is null)
+            {
+                throw new ArgumentException("Give one of --bundle and --server.");
+            }
+
+            if (parsed.GetValue(effort) is not null && parsed.GetValue(cap) is not null)
+            {
+                throw new ArgumentException("Give at most one of --effort and --max-flops.");
+            }
+
             var request = new ClassifyRequest { Model = parsed.GetValue(model)! };
             if (parsed.GetValue(top) is int count)
             {
@@ -57,33 +57,26 @@ internal static class ClassifyCommand
             }
 
             string[] files = parsed.GetValue(images)!;
-            if (parsed.GetValue(server) is string address)
-            {
-                await OnServerAsync(files, address, request, cancellation);
-            }
-            else
-            {
-                await HereAsync(files, parsed.GetValue(bundle)!, request, cancellation);
-            }
-
-            return 0;
+            return parsed.GetValue(server) is string address
+                ? await OnServerAsync(files, address, request, cancellation)
+                : await HereAsync(files, parsed.GetValue(bundle)!, request, cancellation);
         });
         return command;
     }
 
-    private static async Task OnServerAsync(string[] files, string address, ClassifyRequest request, CancellationToken cancellation)
+    private static async Task<int> OnServerAsync(string[] files, string address, ClassifyRequest request, CancellationToken cancellation)
     {
         if (!Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
         {
             throw new ArgumentException($"--server: '{address}' is not an address like http://localhost:8001.");
         }
 
-        using var channel = GrpcChannel.ForAddress(uri);
-        var client = new Classifier.ClassifierClient(channel);
-        foreach (string file in files)
+        using var channel = GrpcChannel.ForAddress(uri, new GrpcChannelOptions { HttpHandler = LcNetClient.CreateHandler(), DisposeHttpClient = true, MaxSendMessageSize = null });
+        var client = new LcNetClient(new Classifier.ClassifierClient(channel), new LcNetClientOptions { Timeout = Deadline });
+        return await EachAsync(files, async (file, encoded) =>
         {
-            request.EncodedImage = ByteString.CopyFrom(await File.ReadAllBytesAsync(file, cancellation));
-            ClassifyResponse reply = await client.ClassifyAsync(request, deadline: DateTime.UtcNow + Deadline, cancellationToken: cancellation);
+            request.EncodedImage = UnsafeByteOperations.UnsafeWrap(encoded);
+            ClassifyResponse reply = await client.ClassifyAsync(request, cancellation);
             Print(
                 file,
                 reply.Predictions.Select(prediction => (prediction.Label, prediction.Probability)),
@@ -91,10 +84,10 @@ internal static class ClassifyCommand
                 reply.Compute.DenseFlops,
                 reply.Compute.Blocks.Select(block => (block.ChannelsRetained, block.ChannelsTotal)),
                 TimeSpan.FromMicroseconds(reply.Compute.ExecuteUs));
-        }
+        });
     }
 
-    private static async Task HereAsync(string[] files, string folder, ClassifyRequest request, CancellationToken cancellation)
+    private static async Task<int> HereAsync(string[] files, string folder, ClassifyRequest request, CancellationToken cancellation)
     {
         using InferenceEngine engine = InferenceEngine.Load(Bundle.Open(folder), new EngineOptions { Workers = 1 });
         BundleManifest manifest = engine.Bundle.Manifest;
@@ -104,24 +97,24 @@ internal static class ClassifyCommand
             throw new ArgumentException($"--top-k: {top} is outside 1 to {manifest.Labels.Count}.");
         }
 
+        if (request.HasEffort && !(request.Effort is > 0 and <= 1))
+        {
+            throw new ArgumentException($"--effort: {request.Effort} is outside (0, 1].");
+        }
+
+        if (request.HasMaxFlops && request.MaxFlops < engine.Bundle.Flops.Minimum)
+        {
+            throw new ArgumentException($"--max-flops: {request.MaxFlops} is below {engine.Bundle.Flops.Minimum}, the cost of the cheapest path.");
+        }
+
         long cap = request.HasMaxFlops ? request.MaxFlops : Planner.NoCap;
         double effort = request.HasEffort ? request.Effort : request.HasMaxFlops ? engine.Efforts.EffortFor(cap) : 1;
-        byte[] rgb = new byte[manifest.Input.Length];
+        var reader = new InputReader(manifest.Input.Width, manifest.Input.Height, manifest.Input.Mean, manifest.Input.Std, ImageLimits.Default);
         float[] input = new float[manifest.Input.Length];
         InferenceResult result = engine.CreateResult();
-        foreach (string file in files)
+        return await EachAsync(files, async (file, encoded) =>
         {
-            byte[] encoded = await File.ReadAllBytesAsync(file, cancellation);
-            try
-            {
-                ImageDecoder.Decode(encoded, manifest.Input.Width, manifest.Input.Height, ImageLimits.Default, rgb);
-            }
-            catch (ImageFormatException exception)
-            {
-                throw new InvalidDataException($"{file}: {exception.Message}", exception);
-            }
-
-            Pixels.Normalise(rgb, manifest.Input.Mean, manifest.Input.Std, input);
+            reader.Read(encoded, input);
             await engine.RunAsync(input, effort, cap, result, cancellation);
             Print(
                 file,
@@ -130,8 +123,31 @@ internal static class ClassifyCommand
                 engine.Bundle.Flops.Dense,
                 manifest.Blocks.Select((block, i) => (result.Plan.Kept(i).Length, block.Channels)),
                 result.ExecuteTime);
-        }
+        });
     }
+
+    // A file that is no image is named, and the others go on; anything else would befall them too.
+    private static async Task<int> EachAsync(string[] files, Func<string, byte[], Task> classify)
+    {
+        int exitCode = 0;
+        foreach (string file in files)
+        {
+            try
+            {
+                await classify(file, await File.ReadAllBytesAsync(file));
+            }
+            catch (Exception exception) when (exception is ImageFormatException or IOException or UnauthorizedAccessException || (exception is RpcException refusal && IsOfTheImage(refusal.Status)))
+            {
+                await Console.Error.WriteLineAsync($"{file}: {(exception is RpcException refused ? refused.Status.Detail : exception.Message.ReplaceLineEndings(" "))}");
+                exitCode = 1;
+            }
+        }
+
+        return exitCode;
+    }
+
+    private static bool IsOfTheImage(Status refusal) => refusal.StatusCode == StatusCode.InvalidArgument
+        && (refusal.Detail.StartsWith("encoded_image: ", StringComparison.Ordinal) || refusal.Detail.StartsWith("the request has more than ", StringComparison.Ordinal));
 
     private static void Print(
         string file,

@@ -16,8 +16,8 @@ internal static class EvaluateCommand
     {
         var bundle = new Argument<string>("bundle") { Description = "Folder of the bundle, for example models/cifar10-resnet14/1." };
         var data = new Argument<string>("data") { Description = "Folder of images with one sub-folder a class, or of CIFAR-10's binary files." };
-        var effort = new Option<double[]>("--effort") { Description = "Efforts to measure, in (0, 1]. Default: 1, unless --max-flops is given.", AllowMultipleArgumentsPerToken = true };
-        var cap = new Option<long[]>("--max-flops") { Description = "Caps on each image's FLOPs to measure.", AllowMultipleArgumentsPerToken = true };
+        var effort = NumberOption.Several<double>("--effort", "Efforts to measure, in (0, 1]. Default: 1, unless --max-flops is given.");
+        var cap = NumberOption.Several<long>("--max-flops", "Caps on each image's FLOPs to measure.");
         var split = new Option<string>("--split") { Description = "validation (what training held back), training or all.", DefaultValueFactory = _ => "validation" };
         split.AcceptOnlyFromAmong("validation", "training", "all");
         var list = new Option<string?>("--list") { Description = "Write the files of the split to this file, a line each (image folders only)." };

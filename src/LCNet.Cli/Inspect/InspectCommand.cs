@@ -27,29 +27,29 @@ internal static class InspectCommand
         Console.WriteLine($"labels  {manifest.Labels.Count}: {string.Join(", ", manifest.Labels.Take(20))}{(manifest.Labels.Count > 20 ? ", …" : string.Empty)}");
         Console.WriteLine($"data    {manifest.Provenance.Data}");
         Console.WriteLine($"recipe  {manifest.Provenance.Epochs} epochs, seed {manifest.Provenance.Seed}, {string.Join(", ", manifest.Provenance.Recipe.Select(entry => $"{entry.Key} {entry.Value}"))}; {manifest.Provenance.Tool}");
-        Console.WriteLine($"FLOPs   dense {bundle.Flops.Dense:N0}, cheapest path {bundle.Flops.Minimum:N0}, gates {bundle.Flops.Gates:N0}");
+        Console.WriteLine($"FLOPs   dense {bundle.Flops.Dense:F0}, cheapest path {bundle.Flops.Minimum:F0}, gates {bundle.Flops.Gates:F0}");
 
         var parts = new Table().AddColumns("part", "output", "channels", "FLOPs", "shortcut", "a channel", "a channel²");
-        parts.AddRow("stem", $"{manifest.Stem.Output}", string.Empty, $"{manifest.Stem.Flops:N0}", string.Empty, string.Empty, string.Empty);
+        parts.AddRow("stem", $"{manifest.Stem.Output}", string.Empty, $"{manifest.Stem.Flops:F0}", string.Empty, string.Empty, string.Empty);
         foreach (SpanSpec span in manifest.Spans)
         {
-            parts.AddRow("gate", string.Empty, string.Empty, $"{span.Flops:N0}", string.Empty, string.Empty, string.Empty);
+            parts.AddRow("gate", string.Empty, string.Empty, $"{span.Flops:F0}", string.Empty, string.Empty, string.Empty);
             for (int i = span.FirstBlock; i < span.FirstBlock + span.Blocks; i++)
             {
                 BlockSpec block = manifest.Blocks[i];
                 parts.AddRow(
-                    $"{block.Kind} {i}", $"{block.Output}", $"{block.Channels}", $"{block.Flops.At(block.Channels):N0}",
-                    $"{block.Flops.Shortcut:N0}", $"{block.Flops.PerChannel:N0}", $"{block.Flops.PerChannelSquared:N0}");
+                    $"{block.Kind} {i}", $"{block.Output}", $"{block.Channels}", $"{block.Flops.At(block.Channels):F0}",
+                    $"{block.Flops.Shortcut:F0}", $"{block.Flops.PerChannel:F0}", $"{block.Flops.PerChannelSquared:F0}");
             }
         }
 
-        parts.AddRow("head", $"{manifest.Labels.Count}", string.Empty, $"{manifest.Head.Flops:N0}", string.Empty, string.Empty, string.Empty);
+        parts.AddRow("head", $"{manifest.Labels.Count}", string.Empty, $"{manifest.Head.Flops:F0}", string.Empty, string.Empty, string.Empty);
         AnsiConsole.Write(parts);
 
         var efforts = new Table().AddColumns("effort", "mean FLOPs", "of dense", "p95 FLOPs", "top-1", "± s.e.").Title(manifest.Provenance.Split);
         foreach (CalibrationPoint point in manifest.Calibration)
         {
-            efforts.AddRow($"{point.Effort:0.##}", $"{point.MeanFlops:N0}", $"{point.MeanFlops / bundle.Flops.Dense:P1}", $"{point.P95Flops:N0}", $"{point.Top1:P2}", $"{point.Top1StandardError:P2}");
+            efforts.AddRow($"{point.Effort:0.##}", $"{point.MeanFlops:F0}", $"{point.MeanFlops / bundle.Flops.Dense:P1}", $"{point.P95Flops:F0}", $"{point.Top1:P2}", $"{point.Top1StandardError:P2}");
         }
 
         AnsiConsole.Write(efforts);

@@ -27,17 +27,17 @@ internal static class LoadCommand
         var images = new Argument<string>("images") { Description = "Folder of images with one sub-folder a class, or a text file with the path of an image a line." };
         var server = new Option<string>("--server") { Description = "The server, on this machine.", DefaultValueFactory = _ => "http://127.0.0.1:8001" };
         var from = new Option<string?>("--from") { Description = "Loopback address to connect from, for example 127.0.0.2: to the server, another client." };
-        var rate = new Option<double?>("--rate") { Description = "Open loop: requests a second, whether or not the server keeps up. Left out: a closed loop." };
-        var concurrency = new Option<int>("--concurrency") { Description = "Closed loop, and warming up: requests at a time.", DefaultValueFactory = _ => 16 };
-        var batch = new Option<int>("--batch") { Description = "Images a request: one is sent by Classify, more by the Open Inference Protocol's ModelInfer.", DefaultValueFactory = _ => 1 };
-        var connections = new Option<int>("--connections") { Description = "Connections that requests are spread over.", DefaultValueFactory = _ => 4 };
-        var seconds = new Option<double>("--seconds") { Description = $"How long, at most {MaxSeconds}.", DefaultValueFactory = _ => 10 };
-        var warm = new Option<double>("--warm-up") { Description = "Seconds of closed loop before.", DefaultValueFactory = _ => 3 };
-        var deadline = new Option<double>("--deadline") { Description = "Seconds that a request may take.", DefaultValueFactory = _ => 10 };
-        var objective = new Option<double>("--objective") { Description = "The latency in milliseconds that was promised.", DefaultValueFactory = _ => 100 };
-        var effort = new Option<double?>("--effort") { Description = "Effort of every image. Left out: the server's own." };
-        var process = new Option<int?>("--pid") { Description = "The server's process, to watch its memory (Linux)." };
-        var seed = new Option<int>("--seed") { Description = "Of the order of the images, and of the moments at which an open loop sends.", DefaultValueFactory = _ => 1 };
+        var rate = NumberOption.Of<double>("--rate", "Open loop: requests a second, whether or not the server keeps up. Left out: a closed loop.");
+        var concurrency = NumberOption.Of<int>("--concurrency", "Closed loop, and warming up: requests at a time.", 16);
+        var batch = NumberOption.Of<int>("--batch", "Images a request: one is sent by Classify, more by the Open Inference Protocol's ModelInfer.", 1);
+        var connections = NumberOption.Of<int>("--connections", "Connections that requests are spread over.", 4);
+        var seconds = NumberOption.Of<double>("--seconds", $"How long, at most {MaxSeconds}.", 10);
+        var warm = NumberOption.Of<double>("--warm-up", "Seconds of closed loop before.", 3);
+        var deadline = NumberOption.Of<double>("--deadline", "Seconds that a request may take.", 10);
+        var objective = NumberOption.Of<double>("--objective", "The latency in milliseconds that was promised.", 100);
+        var effort = NumberOption.Of<double>("--effort", "Effort of every image. Left out: the server's own.");
+        var process = NumberOption.Of<int>("--pid", "The server's process, to watch its memory (Linux).");
+        var seed = NumberOption.Of<int>("--seed", "Of the order of the images, and of the moments at which an open loop sends.", 1);
         var json = new Option<bool>("--json") { Description = "Print JSON." };
         var command = new Command("load", "Load a server on this machine, and print goodput, latencies, refusals, effort and accuracy.")
         {

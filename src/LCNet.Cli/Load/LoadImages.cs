@@ -5,6 +5,8 @@ namespace LCNet.Cli.Load;
 /// <summary>Image files in memory, and the class of each: the name of its folder.</summary>
 internal sealed class LoadImages
 {
+    private const int MostLines = 10_000_000;
+
     private LoadImages(IReadOnlyList<ByteString> files, IReadOnlyList<string> classes)
     {
         Files = files;
@@ -20,12 +22,12 @@ internal sealed class LoadImages
     /// <summary>Reads images.</summary>
     /// <param name="source">A folder with one sub-folder a class, or a text file with the path of an image a line, as <c>lcnet evaluate --list</c> writes it.</param>
     /// <param name="seed">Of their order.</param>
-    /// <exception cref="InvalidDataException">There is none.</exception>
+    /// <exception cref="InvalidDataException">There is none, or a file is no list, or a line of it no file.</exception>
     public static LoadImages Read(string source, int seed)
     {
         string[] files = Directory.Exists(source)
             ? [.. Directory.GetDirectories(source).SelectMany(Directory.GetFiles).Order(StringComparer.Ordinal)]
-            : File.ReadAllLines(source);
+            : ReadList(source);
         if (files.Length == 0)
         {
             throw new InvalidDataException($"{source}: there is no image in it.");
@@ -36,5 +38,16 @@ internal sealed class LoadImages
         return new LoadImages(
             [.. files.Select(file => UnsafeByteOperations.UnsafeWrap(File.ReadAllBytes(file)))],
             [.. files.Select(file => Path.GetFileName(Path.GetDirectoryName(file)) ?? string.Empty)]);
+    }
+
+    private static string[] ReadList(string source)
+    {
+        string[] lines = [.. File.ReadLines(source).Take(MostLines).Where(line => !string.IsNullOrWhiteSpace(line))];
+        if (lines.Any(line => line.Any(letter => char.IsControl(letter) || letter == '\uFFFD')))
+        {
+            throw new InvalidDataException($"{source}: is neither a folder with a sub-folder a class nor a text file with the path of an image a line.");
+        }
+
+        return Array.Find(lines, line => !File.Exists(line)) is { } missing ? throw new InvalidDataException($"{source}: there is no file '{missing}'.") : lines;
     }
 }

@@ -9,33 +9,33 @@ namespace LCNet.Cli.Train;
 internal sealed class RecipeOptions(TrainingOptions defaults)
 {
     private readonly Option<StemKind> _family = Make("--family", "Family of the backbone: cifar for small images, imagenet for large ones.", defaults.Family);
-    private readonly Option<int> _depth = Make("--depth", "Depth of the ResNet: 2·stages·n+2 of the CIFAR family, 18, 34 or 50 of the ImageNet family.", defaults.Depth);
-    private readonly Option<int> _stages = Make("--stages", "Stages of the CIFAR family, 1 to 4: the resolution halves and the width doubles from one to the next.", defaults.Stages);
-    private readonly Option<int> _width = Make("--width", "Channels of the first stage.", defaults.Width);
-    private readonly Option<int> _size = Make("--size", "Height and width of the input in pixels; images are scaled and cropped to it.", defaults.InputSize);
+    private readonly Option<int> _depth = NumberOption.Of("--depth", "Depth of the ResNet: 2·stages·n+2 of the CIFAR family, 18, 34 or 50 of the ImageNet family.", defaults.Depth);
+    private readonly Option<int> _stages = NumberOption.Of("--stages", "Stages of the CIFAR family, 1 to 4: the resolution halves and the width doubles from one to the next.", defaults.Stages);
+    private readonly Option<int> _width = NumberOption.Of("--width", "Channels of the first stage.", defaults.Width);
+    private readonly Option<int> _size = NumberOption.Of("--size", "Height and width of the input in pixels; images are scaled and cropped to it.", defaults.InputSize);
     private readonly Option<GateSpan> _span = Make("--span", "Which blocks a gate decides at once: block, stage or model.", defaults.Span);
     private readonly Option<GateKinds> _gates = Make("--gates", "Which gates are trained: both, layers, channels or none; the others stay open.", defaults.Gates);
-    private readonly Option<int> _epochs = Make("--epochs", "Passes over the training images, dense phase included.", defaults.Epochs);
-    private readonly Option<int> _dense = Make("--dense-epochs", "Epochs of the warm start with every gate open.", defaults.DenseEpochs);
-    private readonly Option<int> _batch = Make("--batch", "Images a step.", defaults.BatchSize);
-    private readonly Option<double> _rate = Make("--learning-rate", "Peak learning rate.", defaults.LearningRate);
-    private readonly Option<double> _warmUp = Make("--warm-up", "Share of the steps in which the learning rate rises, in (0, 1).", defaults.WarmUp);
-    private readonly Option<double> _gateRate = Make("--gate-rate", "Learning rate of the gates as a share of the backbone's, in (0, 1].", defaults.GateRate);
-    private readonly Option<double> _decay = Make("--weight-decay", "L2 penalty on the backbone's weights.", defaults.WeightDecay);
-    private readonly Option<double> _smoothing = Make("--label-smoothing", "Label smoothing, in [0, 1).", defaults.LabelSmoothing);
-    private readonly Option<double> _budget = Make("--budget", "Mean planned FLOPs at effort 1, as a share of dense; at effort e it is e times as much.", defaults.Budget);
-    private readonly Option<double> _startShare = Make("--start-share", "Share of dense FLOPs that gates are held to when the gated phase begins.", defaults.StartShare);
-    private readonly Option<double> _lowest = Make("--min-effort", "Lowest effort that is trained.", defaults.MinEffort);
-    private readonly Option<double> _flops = Make("--flops-weight", "Weight of the FLOPs loss.", defaults.FlopsWeight);
-    private readonly Option<double> _usage = Make("--usage-weight", "Weight of the loss that keeps L-Net gates from becoming constant.", defaults.UsageWeight);
-    private readonly Option<double> _distillation = Make("--distillation", "Share of the loss that comes from the teacher's outputs, in [0, 1].", defaults.DistillationWeight);
-    private readonly Option<double> _validation = Make("--validation", "Share of each class held back for validation, in (0, 1).", defaults.ValidationFraction);
-    private readonly Option<int> _seed = Make("--seed", "Seed of weights, order, augmentation and efforts.", defaults.Seed);
-    private readonly Option<int> _crop = Make("--crop", "Pixels of padding before a random crop; 0 for none.", defaults.Augmentation.CropPadding);
+    private readonly Option<int> _epochs = NumberOption.Of("--epochs", "Passes over the training images, dense phase included.", defaults.Epochs);
+    private readonly Option<int> _dense = NumberOption.Of("--dense-epochs", "Epochs of the warm start with every gate open.", defaults.DenseEpochs);
+    private readonly Option<int> _batch = NumberOption.Of("--batch", "Images a step.", defaults.BatchSize);
+    private readonly Option<double> _rate = NumberOption.Of("--learning-rate", "Peak learning rate.", defaults.LearningRate);
+    private readonly Option<double> _warmUp = NumberOption.Of("--warm-up", "Share of the steps in which the learning rate rises, in (0, 1).", defaults.WarmUp);
+    private readonly Option<double> _gateRate = NumberOption.Of("--gate-rate", "Learning rate of the gates as a share of the backbone's, in (0, 1].", defaults.GateRate);
+    private readonly Option<double> _decay = NumberOption.Of("--weight-decay", "L2 penalty on the backbone's weights.", defaults.WeightDecay);
+    private readonly Option<double> _smoothing = NumberOption.Of("--label-smoothing", "Label smoothing, in [0, 1).", defaults.LabelSmoothing);
+    private readonly Option<double> _budget = NumberOption.Of("--budget", "Mean planned FLOPs at effort 1, as a share of dense; at effort e it is e times as much.", defaults.Budget);
+    private readonly Option<double> _startShare = NumberOption.Of("--start-share", "Share of dense FLOPs that gates are held to when the gated phase begins.", defaults.StartShare);
+    private readonly Option<double> _lowest = NumberOption.Of("--min-effort", "Lowest effort that is trained.", defaults.MinEffort);
+    private readonly Option<double> _flops = NumberOption.Of("--flops-weight", "Weight of the FLOPs loss.", defaults.FlopsWeight);
+    private readonly Option<double> _usage = NumberOption.Of("--usage-weight", "Weight of the loss that keeps L-Net gates from becoming constant.", defaults.UsageWeight);
+    private readonly Option<double> _distillation = NumberOption.Of("--distillation", "Share of the loss that comes from the teacher's outputs, in [0, 1].", defaults.DistillationWeight);
+    private readonly Option<double> _validation = NumberOption.Of("--validation", "Share of each class held back for validation, in (0, 1).", defaults.ValidationFraction);
+    private readonly Option<int> _seed = NumberOption.Of("--seed", "Seed of weights, order, augmentation and efforts.", defaults.Seed);
+    private readonly Option<int> _crop = NumberOption.Of("--crop", "Pixels of padding before a random crop; 0 for none.", defaults.Augmentation.CropPadding);
     private readonly Option<bool> _flip = Make("--flip", "Mirror every other image.", defaults.Augmentation.Flip);
-    private readonly Option<double> _erase = Make("--erase", "Share of images in which a square is erased, in [0, 1].", defaults.Augmentation.EraseProbability);
-    private readonly Option<double> _halfSize = Make("--half-size-until", "Share of the epochs that run at half the resolution, which is faster.", defaults.HalfSizeUntil);
-    private readonly Option<double> _reduced = Make("--reduced-until", "Share of the epochs after which all run at full resolution; before it, at three quarters.", defaults.ReducedUntil);
+    private readonly Option<double> _erase = NumberOption.Of("--erase", "Share of images in which a square is erased, in [0, 1].", defaults.Augmentation.EraseProbability);
+    private readonly Option<double> _halfSize = NumberOption.Of("--half-size-until", "Share of the epochs that run at half the resolution, which is faster.", defaults.HalfSizeUntil);
+    private readonly Option<double> _reduced = NumberOption.Of("--reduced-until", "Share of the epochs after which all run at full resolution; before it, at three quarters.", defaults.ReducedUntil);
 
     public void AddTo(Command command)
     {

@@ -22,13 +22,13 @@ internal static class TrainCommand
         var data = new Argument<string>("data") { Description = "Folder of images with one sub-folder a class, or of CIFAR-10's binary files." };
         var output = new Option<string>("--output", "-o") { Description = "Folder of models to write to; the bundle goes to <output>/<name>/<version>.", DefaultValueFactory = _ => "models" };
         var name = new Option<string>("--name") { Description = "Model name: lower-case letters, digits, '.', '_' and '-'.", Required = true };
-        var version = new Option<int>("--version-number") { Description = "Model version, at least 1.", DefaultValueFactory = _ => 1 };
+        var version = NumberOption.Of<int>("--version-number", "Model version, at least 1.", 1);
         var note = new Option<string?>("--note") { Description = "What a reader must know of the data; written to the bundle's provenance." };
         var run = new Option<string?>("--run") { Description = "Folder for checkpoints. Default: .runs/<name>." };
         var resume = new Option<bool>("--resume") { Description = "Go on from the run's last checkpoint; the result is that of an uninterrupted run." };
         var initial = new Option<string?>("--initial") { Description = "Checkpoint of the same backbone whose weights training starts from; those of its gates too where they have the same span." };
         var teacher = new Option<string?>("--teacher") { Description = "Checkpoint of a network whose dense outputs training learns from, besides the labels." };
-        var threads = new Option<int>("--threads") { Description = "Threads of the training; 0 for one a core.", DefaultValueFactory = _ => 0 };
+        var threads = NumberOption.Of<int>("--threads", "Threads of the training; 0 for one a core.", 0);
         var recipe = new RecipeOptions(Defaults);
         var command = new Command("train", "Train an LC-Net, export it as a bundle, verify the export and calibrate effort.") { data, output, name, version, note, run, resume, initial, teacher, threads };
         recipe.AddTo(command);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using LCNet.Training.Recipe;
 using Spectre.Console;
 
@@ -32,7 +33,7 @@ internal sealed class TrainingDisplay : IDisposable
     public void Epoch(int epoch, Evaluation validation)
     {
         string line = $"{(_last is null ? $"epoch {epoch}" : Describe(_last))}; validation top-1 {validation.Accuracy:P2} at {validation.FlopsShare:P1} of dense FLOPs, "
-            + $"blocks run {string.Join(' ', validation.RunRates.Select(rate => rate.ToString("P0")))}";
+            + $"blocks run {string.Join(' ', validation.RunRates.Select(rate => rate.ToString("P0", CultureInfo.InvariantCulture)))}";
         Console.WriteLine((_interactive ? "\r\u001b[K" : string.Empty) + line);
         _log.WriteLine($"{DateTimeOffset.Now:u} {line}");
     }

@@ -37,9 +37,10 @@ internal static class ChannelSettings
         }
     }
 
-    /// <summary>Connections that notice where the other side is gone, and of which there may be as many as calls need.</summary>
+    /// <summary>As <see cref="LcNetClient.CreateHandler"/> says.</summary>
     public static SocketsHttpHandler CreateHandler() => new()
     {
+        Proxy = new LoopbackBypass(HttpClient.DefaultProxy),
         EnableMultipleHttp2Connections = true,
         KeepAlivePingDelay = TimeSpan.FromSeconds(20),
         KeepAlivePingTimeout = TimeSpan.FromSeconds(10),

@@ -133,7 +133,7 @@ internal sealed class ImageClassifier(ImageReader images, DispatchFailures failu
         long began = Stopwatch.GetTimestamp();
         try
         {
-            images.Read(input.EncodedFile, model.Input, buffers, cancellation);
+            images.Read(input.EncodedFile, buffers, cancellation);
         }
         catch (ImageFormatException exception)
         {

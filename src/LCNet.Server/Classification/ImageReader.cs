@@ -1,4 +1,3 @@
-using LCNet.Bundles;
 using LCNet.Imaging;
 
 namespace LCNet.Server;
@@ -7,31 +6,27 @@ namespace LCNet.Server;
 /// Decodes images to networks' inputs, as many at a time as there are processor cores, whatever the number of models: a large image takes
 /// much memory while it is decoded, and more at a time would not be faster. Thread-safe.
 /// </summary>
-internal sealed class ImageReader(ServerOptions options) : IDisposable
+internal sealed class ImageReader : IDisposable
 {
     private readonly SemaphoreSlim _free = new(Environment.ProcessorCount);
-    private readonly ImageLimits _limits = options.ImageLimits;
 
-    /// <summary>Decodes, resizes and normalises an image into <see cref="ClassifyBuffers.Input"/>.</summary>
+    /// <summary>Reads an image into <see cref="ClassifyBuffers.Input"/>.</summary>
     /// <param name="encoded">The file's bytes.</param>
-    /// <param name="input">What the network takes.</param>
-    /// <param name="buffers">Of the same network.</param>
+    /// <param name="buffers">Of the network that the image is for.</param>
     /// <param name="cancellation">Gives up waiting.</param>
     /// <exception cref="ImageFormatException">Not a readable image, or over a limit.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before it began.</exception>
-    public void Read(ReadOnlyMemory<byte> encoded, InputSpec input, ClassifyBuffers buffers, CancellationToken cancellation)
+    public void Read(ReadOnlyMemory<byte> encoded, ClassifyBuffers buffers, CancellationToken cancellation)
     {
         _free.Wait(cancellation);
         try
         {
-            ImageDecoder.Decode(encoded.Span, input.Width, input.Height, _limits, buffers.Rgb);
+            buffers.Reader.Read(encoded.Span, buffers.Input);
         }
         finally
         {
             _free.Release();
         }
-
-        Pixels.Normalise(buffers.Rgb, input.Mean, input.Std, buffers.Input);
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Serilog;
 using Serilog.Events;
 using Serilog.Extensions.Logging;
@@ -35,7 +36,7 @@ internal static class ServerLogging
         bool json = format == LogFormat.Json || (format == LogFormat.Auto && RunsInContainer());
         return json
             ? configuration.WriteTo.Console(new RenderedCompactJsonFormatter(), standardErrorFromLevel: LogEventLevel.Fatal)
-            : configuration.Enrich.With<TraceEnricher>().WriteTo.Console(outputTemplate: Line, standardErrorFromLevel: LogEventLevel.Fatal);
+            : configuration.Enrich.With<TraceEnricher>().WriteTo.Console(outputTemplate: Line, formatProvider: CultureInfo.InvariantCulture, standardErrorFromLevel: LogEventLevel.Fatal);
     }
 
     private static bool RunsInContainer() =>

@@ -57,7 +57,7 @@ internal sealed class ServedModel : IDisposable
             _brownoutSteps = time.CreateTimer(_ => StepBrownout(_brownout), null, period, period);
         }
 
-        ClassifyBuffers[] buffers = [.. Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ClassifyBuffers(engine))];
+        ClassifyBuffers[] buffers = [.. Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ClassifyBuffers(engine, options.ImageLimits))];
         Learn(buffers[0]);
         _threads = new ImageThreads(Queue, buffers);
     }
@@ -95,8 +95,7 @@ internal sealed class ServedModel : IDisposable
     /// <summary>Tries whether its device works, with an image of zeros, on the calling thread. What it throws is what an image's run would.</summary>
     public void Probe()
     {
-        var buffers = new ClassifyBuffers(Engine);
-        Engine.RunAsync(buffers.Input, 1, Planner.NoCap, buffers.Result, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        Engine.RunAsync(new float[Input.Length], 1, Planner.NoCap, Engine.CreateResult(), CancellationToken.None).AsTask().GetAwaiter().GetResult();
         Health.Succeed();
     }
 

@@ -1,3 +1,4 @@
+using LCNet.Imaging;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -22,8 +23,7 @@ public sealed record Augmentation
 /// <summary>Makes batches of normalised images. Not thread-safe: it reuses its buffer.</summary>
 public sealed class BatchReader(ImageSet images, Normalisation normalisation)
 {
-    private readonly float[] _scale = [.. normalisation.Std.Select(std => 1 / (255f * std))];
-    private readonly float[] _offset = [.. normalisation.Mean.Select((mean, c) => -mean / normalisation.Std[c])];
+    private readonly (float Scale, float Offset)[] _lines = [.. normalisation.Mean.Zip(normalisation.Std, Pixels.Line)];
     private float[] _buffer = [];
 
     /// <summary>A batch of images and labels.</summary>
@@ -81,7 +81,7 @@ public sealed class BatchReader(ImageSet images, Normalisation normalisation)
                 int to = ((y * size) + x) * 3;
                 for (int c = 0; c < 3; c++)
                 {
-                    destination[to + c] = (source[from + c] * _scale[c]) + _offset[c];
+                    destination[to + c] = (source[from + c] * _lines[c].Scale) + _lines[c].Offset;
                 }
             }
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 
@@ -130,7 +131,7 @@ public class ManifestTextTests(SharedBundle shared) : IClassFixture<SharedBundle
     {
         foreach (string part in path.Split('/')[..^1])
         {
-            root = root is JsonArray array ? array[int.Parse(part)]! : root[part]!;
+            root = root is JsonArray array ? array[int.Parse(part, CultureInfo.InvariantCulture)]! : root[part]!;
         }
 
         return root;
@@ -142,7 +143,7 @@ public class ManifestTextTests(SharedBundle shared) : IClassFixture<SharedBundle
         JsonNode parent = Parent(root, path);
         if (parent is JsonArray array)
         {
-            array[int.Parse(name)] = value;
+            array[int.Parse(name, CultureInfo.InvariantCulture)] = value;
         }
         else
         {

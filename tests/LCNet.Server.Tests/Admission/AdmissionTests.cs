@@ -44,7 +44,7 @@ public sealed class AdmissionTests : IAsyncLifetime
             Assert.Equal(((int)StatusCode.ResourceExhausted, refusal.Status.Detail), (details.Code, details.Message));
             TimeSpan delay = details.GetDetail<RetryInfo>()!.RetryDelay.ToTimeSpan();
             Assert.InRange(delay, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1));
-            Assert.Equal(Math.Ceiling(delay.TotalMilliseconds), double.Parse(refusal.Trailers.GetValue("grpc-retry-pushback-ms")!));
+            Assert.Equal(Math.Ceiling(delay.TotalMilliseconds), double.Parse(refusal.Trailers.GetValue("grpc-retry-pushback-ms")!, System.Globalization.CultureInfo.InvariantCulture));
         });
         string series = $"lcnet.refusals{{model={ServerFixture.Model},reason=count}}";
         Assert.Equal(refusals.Length, await MetricCheck.CountAsync(metrics, series, refusals.Length));

@@ -7,6 +7,7 @@ namespace LCNet.Server.Tests;
 internal sealed class ServerProgram : IDisposable
 {
     private readonly Process _process;
+    private readonly CancellationTokenRegistration _limit;
     private readonly Task<string> _errors;
 
     public ServerProgram(params string[] arguments)
@@ -43,6 +44,7 @@ internal sealed class ServerProgram : IDisposable
 
         _process = Process.Start(start)!;
         _errors = _process.StandardError.ReadToEndAsync();
+        _limit = TestContext.Current.CancellationToken.Register(() => _process.Kill());
     }
 
     /// <summary>Reads the next line of standard output.</summary>
@@ -79,6 +81,7 @@ internal sealed class ServerProgram : IDisposable
 
     public void Dispose()
     {
+        _limit.Dispose();
         if (!_process.HasExited)
         {
             _process.Kill();

@@ -1,5 +1,7 @@
+using LCNet.Imaging;
 using LCNet.Training.Data;
 using LCNet.Training.Tests.Synthetic;
+using SkiaSharp;
 using TorchSharp;
 
 namespace LCNet.Training.Tests.Data;
@@ -31,6 +33,35 @@ public class BatchReaderTests
                 }
             }
         }
+    }
+
+    [Fact]
+    public void Read_ImageFile_IsToTheBitWhatServingReads()
+    {
+        // Stored on its side, larger than the network's input: every step on the way shows.
+        byte[] exif = [.. "Exif\0\0"u8, .. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0];
+        using SKBitmap photo = new(new SKImageInfo(50, 40, SKColorType.Rgba8888, SKAlphaType.Opaque));
+        new Random(3).NextBytes(photo.GetPixelSpan());
+        using SKData encoded = photo.Encode(SKEncodedImageFormat.Jpeg, 90);
+        byte[] jpeg = encoded.ToArray();
+        byte[] file = [.. jpeg[..2], 0xFF, 0xE1, 0, (byte)(exif.Length + 2), .. exif, .. jpeg[2..]];
+        using var folder = new TemporaryFolder();
+        foreach (string label in new[] { "a", "b" })
+        {
+            Directory.CreateDirectory(Path.Combine(folder.Path, label));
+            File.WriteAllBytes(Path.Combine(folder.Path, label, "image.jpg"), file);
+        }
+
+        const int Side = 24;
+        float[] served = new float[3 * Side * Side];
+        new InputReader(Side, Side, Normalisation.Mean, Normalisation.Std, ImageLimits.Default).Read(file, served);
+        using var scope = torch.NewDisposeScope();
+        (torch.Tensor images, _) = new BatchReader(ImageFolder.Read(folder.Path, Side), Normalisation).Read([0], Augmentation.None, new Random(1));
+
+        Assert.Equal(served, images.contiguous().data<float>().ToArray());
+        float[] unturned = new float[served.Length];
+        new InputReader(Side, Side, Normalisation.Mean, Normalisation.Std, ImageLimits.Default).Read(jpeg, unturned);
+        Assert.NotEqual(served, unturned);
     }
 
     [Fact]
