@@ -16,16 +16,16 @@ internal static class RefusalTexts
     /// <summary>Name of the trailer that gRPC's own retries follow, in milliseconds.</summary>
     public const string PushbackTrailer = "grpc-retry-pushback-ms";
 
-    /// <summary>For people; short, and ASCII as it travels as a header.</summary>
+    /// <summary>For people; short, and ASCII as it travels as a header. The same text for the same reason, so that those who watch can count them: what changes from refusal to refusal stands in the details.</summary>
     public static string Of(AdmissionRefusal refusal) => refusal.Reason switch
     {
         RefusalReason.Count => string.Create(CultureInfo.InvariantCulture, $"the queue is full: {refusal.Limit} images are waiting"),
         RefusalReason.Bytes => string.Create(CultureInfo.InvariantCulture, $"the queue is full: waiting requests hold {refusal.Limit} bytes"),
-        RefusalReason.Deadline => string.Create(CultureInfo.InvariantCulture, $"an image would wait {refusal.Delay.TotalMilliseconds:F0} ms, longer than the deadline leaves"),
+        RefusalReason.Deadline => "the image would wait longer than the deadline leaves",
         RefusalReason.KeyRate => "the API key's images a second are used up",
         RefusalReason.KeyFlops => "the API key's FLOPs a second are used up",
         RefusalReason.KeyConcurrency => string.Create(CultureInfo.InvariantCulture, $"the API key has {refusal.Limit} images on their way, as many as it may"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"the queue is full: an image would wait {refusal.Delay.TotalMilliseconds:F0} ms"),
+        _ => "the queue is full: an image would wait longer than the queue's objective",
     };
 
     /// <summary>For programs.</summary>

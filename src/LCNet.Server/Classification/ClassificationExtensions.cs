@@ -1,3 +1,13 @@
+using Google.Protobuf.Reflection;
+using Google.Rpc;
+using Grpc.Health.V1;
+using Grpc.Reflection;
+using Inference;
+using LCNet.V1;
+using ReflectionV1 = Grpc.Reflection.V1.ServerReflection;
+using ReflectionV1Alpha = Grpc.Reflection.V1Alpha.ServerReflection;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
+
 namespace LCNet.Server;
 
 /// <summary>Adds the services <c>lcnet.v1.Classifier</c> and <c>inference.GRPCInferenceService</c>, and server reflection.</summary>
@@ -21,7 +31,7 @@ internal static class ClassificationExtensions
             grpc.MaxReceiveMessageSize = options.RequestLimit;
             grpc.Interceptors.Add<RefusalInterceptor>();
         });
-        services.AddGrpcReflection();
+        services.AddReflection();
         return services;
     }
 
@@ -35,6 +45,17 @@ internal static class ClassificationExtensions
         app.MapGrpcService<ClassifierService>();
         app.MapGrpcService<OpenInferenceService>();
         app.MapGrpcReflectionService();
+    }
+
+    // The framework's own knows the services and what they import. What travels as details of a status is imported by none of them, and a client such as grpcurl asks for it by name.
+    private static void AddReflection(this IServiceCollection services)
+    {
+        ServiceDescriptor[] served = [Classifier.Descriptor, GRPCInferenceService.Descriptor, Health.Descriptor, ReflectionV1Alpha.Descriptor, ReflectionV1.Descriptor];
+        var files = SymbolRegistry.FromFiles([.. served.Select(service => service.File), ErrorDetailsReflection.Descriptor, StatusReflection.Descriptor]);
+        string[] names = [.. served.Select(service => service.FullName)];
+        services.AddSingleton(new ReflectionServiceImpl(names, files));
+        services.AddSingleton(new ReflectionV1ServiceImpl(names, files));
+        services.AddGrpcReflection();
     }
 
     // ClassifyStream counts itself.

@@ -36,6 +36,11 @@ internal sealed class RefusalInterceptor(TimeProvider time) : Interceptor
         {
             throw RefusalTexts.Exception(exception.Refusal);
         }
+        catch (RpcException exception) when (exception is { StatusCode: StatusCode.NotFound, Status.Detail: "" } && context.Method == HealthExtensions.CheckMethod)
+        {
+            // The framework's health service says no more than that.
+            throw new RpcException(new Status(StatusCode.NotFound, HealthExtensions.NoService));
+        }
         catch (Exception exception) when (Refusal(exception, context) is { } status)
         {
             throw new RpcException(status);

@@ -17,6 +17,12 @@ internal static class HealthExtensions
     /// <summary>Path of the gRPC service.</summary>
     public const string GrpcPath = "/grpc.health.v1.Health";
 
+    /// <summary>Full name of the call that asks once.</summary>
+    public const string CheckMethod = GrpcPath + "/Check";
+
+    /// <summary>What is said of the health of a service that there is not.</summary>
+    public static readonly string NoService = $"service: there is none of this name; known are {Classifier.Descriptor.FullName}, {GRPCInferenceService.Descriptor.FullName} and, for the server as a whole, the empty name";
+
     /// <summary>Adds the readiness check.</summary>
     public static IServiceCollection AddServerHealth(this IServiceCollection services)
     {

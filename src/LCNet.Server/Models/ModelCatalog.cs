@@ -6,6 +6,8 @@ namespace LCNet.Server;
 /// <summary>The models that are served at one moment. Immutable and thread-safe; it owns none of them.</summary>
 internal sealed class ModelCatalog
 {
+    private const int MostNames = 10;
+
     private readonly Dictionary<string, SortedList<int, ServedModel>> _models = new(StringComparer.Ordinal);
 
     /// <summary>Makes a catalog.</summary>
@@ -46,13 +48,13 @@ internal sealed class ModelCatalog
 
         if (model.Length == 0 && _models.Count > 1)
         {
-            throw Refusals.InvalidArgument($"{modelField}: is empty, but {_models.Count} models are served; ListModels names them");
+            throw Refusals.InvalidArgument($"{modelField}: is empty, but there are several models: {Names(_models.Keys.Order(StringComparer.Ordinal))}");
         }
 
         SortedList<int, ServedModel>? versions = model.Length == 0 ? _models.Values.First() : _models.GetValueOrDefault(model);
         if (versions is null)
         {
-            throw Refusals.NotFound($"{modelField}: there is no model {Refusals.Quote(model)}; ListModels names those that are served");
+            throw Refusals.NotFound($"{modelField}: there is no model {Refusals.Quote(model)}; served: {Names(_models.Keys.Order(StringComparer.Ordinal))}");
         }
 
         if (version.Length == 0)
@@ -62,7 +64,14 @@ internal sealed class ModelCatalog
 
         return int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && versions.TryGetValue(number, out ServedModel? found)
             ? found
-            : throw Refusals.NotFound($"{versionField}: there is no version {Refusals.Quote(version)} of the model; ListModels names those that are served");
+            : throw Refusals.NotFound($"{versionField}: there is no version {Refusals.Quote(version)} of {Refusals.Quote(versions.Values[0].Description.Name)}; served: {Names(versions.Keys.Select(served => served.ToString(CultureInfo.InvariantCulture)))}");
+    }
+
+    // The message travels as a header.
+    private static string Names(IEnumerable<string> all)
+    {
+        string[] names = [.. all.Take(MostNames + 1)];
+        return string.Join(", ", names.Take(MostNames)) + (names.Length > MostNames ? ", …" : string.Empty);
     }
 
     /// <summary>Names, versions, sizes and executors, for the log.</summary>

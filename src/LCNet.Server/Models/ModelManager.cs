@@ -14,6 +14,7 @@ internal sealed class ModelManager(
     private readonly Lock _change = new();
     private readonly SortedDictionary<string, ModelEntry> _entries = new(StringComparer.Ordinal);
     private readonly List<Task> _retiring = [];
+    private IReadOnlyDictionary<string, string> _unreadable = new Dictionary<string, string>();
 
     /// <summary>Loads whatever is there, and shows all of it at once.</summary>
     /// <returns>What is served.</returns>
@@ -25,7 +26,7 @@ internal sealed class ModelManager(
         {
             try
             {
-                foreach (ModelFolder folder in _repository.List())
+                foreach (ModelFolder folder in Look(out _))
                 {
                     Try(folder, model => (EntryOf(folder).Model, EntryOf(folder).Served) = (model, folder.Stamp), isStart: true);
                 }
@@ -54,7 +55,7 @@ internal sealed class ModelManager(
     {
         lock (_change)
         {
-            IReadOnlyList<ModelFolder> there = _repository.List();
+            IReadOnlyList<ModelFolder> there = Look(out IReadOnlyDictionary<string, string> unreadable);
             foreach (ModelFolder folder in there)
             {
                 ModelEntry entry = EntryOf(folder);
@@ -66,7 +67,7 @@ internal sealed class ModelManager(
                 }
             }
 
-            Forget(there, _ => true);
+            Forget(there, path => !unreadable.ContainsKey(NameOf(path)));
         }
     }
 
@@ -80,10 +81,10 @@ internal sealed class ModelManager(
     {
         lock (_change)
         {
-            ModelFolder[] there = [.. _repository.List().Where(folder => folder.Model == model)];
+            ModelFolder[] there = [.. Look(out IReadOnlyDictionary<string, string> unreadable).Where(folder => folder.Model == model)];
             if (there.Length == 0)
             {
-                return null;
+                return unreadable.TryGetValue(model, out string? problem) ? [problem] : null;
             }
 
             foreach (ModelFolder folder in there)
@@ -109,13 +110,21 @@ internal sealed class ModelManager(
         }
     }
 
-    /// <summary>Every version that is served or was refused, by path, with the reason where it was refused.</summary>
+    /// <summary>Every version that lies in the folder or is served, by path, with the reason where it is not served or what lies there is not what is.</summary>
+    /// <exception cref="BundleException">As for <see cref="Poll"/>.</exception>
+    /// <exception cref="IOException">As for <see cref="Poll"/>.</exception>
+    /// <exception cref="UnauthorizedAccessException">As for <see cref="Poll"/>.</exception>
     public IReadOnlyList<(string Model, string Version, bool IsServed, string Problem)> List()
     {
         lock (_change)
         {
-            return [.. _entries.Where(entry => entry.Value.Model is not null || entry.Value.Refused is not null).Select(entry =>
-                (NameOf(entry.Key), Path.GetFileName(entry.Key), entry.Value.Model is not null, entry.Value.Refused is null ? string.Empty : entry.Value.Problem))];
+            IEnumerable<string> served = _entries.Where(entry => entry.Value.Model is not null).Select(entry => entry.Key);
+            return [.. Look(out _).Select(folder => folder.Path).Union(served, StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(path =>
+            {
+                ModelEntry? entry = _entries.GetValueOrDefault(path);
+                string problem = entry?.Refused is not null ? entry.Problem : entry is null ? "not loaded" : entry.Model is null ? "unloaded" : string.Empty;
+                return (NameOf(path), Path.GetFileName(path), entry?.Model is not null, problem);
+            })];
         }
     }
 
@@ -144,6 +153,22 @@ internal sealed class ModelManager(
         {
             Task.WaitAll(_retiring);
         }
+    }
+
+    // What is wrong with a folder is said once, until it is right again or wrong otherwise.
+    private IReadOnlyList<ModelFolder> Look(out IReadOnlyDictionary<string, string> unreadable)
+    {
+        IReadOnlyList<ModelFolder> there = _repository.List(out unreadable);
+        foreach ((string model, string problem) in unreadable)
+        {
+            if (_unreadable.GetValueOrDefault(model) != problem)
+            {
+                Log.ModelRefused(logger, problem, null);
+            }
+        }
+
+        _unreadable = unreadable;
+        return there;
     }
 
     private static string NameOf(string path) => Path.GetFileName(Path.GetDirectoryName(path)!);

@@ -19,7 +19,7 @@ internal static class RepositoryExtensions
         }
 
         ModelManager models = app.Services.GetRequiredService<ModelManager>();
-        void Map(string path, Func<string, (int Status, IResult? Body)> answer) => app.MapPost(path, async context =>
+        void Map(string path, string[] parameters, Func<string, RepositoryRequest, (int Status, IResult? Body)> answer) => app.MapPost(path, async context =>
         {
             if (!LiveRequest.IsOwn(context.Request))
             {
@@ -27,9 +27,11 @@ internal static class RepositoryExtensions
                 return;
             }
 
+            (RepositoryRequest? request, string? problem) = await RepositoryRequest.ReadAsync(context.Request, parameters).ConfigureAwait(false);
+
             // Loading takes seconds.
             string model = context.Request.RouteValues["model"] as string ?? string.Empty;
-            (int status, IResult? body) = await Task.Run(() => Answer(model, answer)).ConfigureAwait(false);
+            (int status, IResult? body) = request is null ? Error(StatusCodes.Status400BadRequest, problem!) : await Task.Run(() => Answer(model, request, answer)).ConfigureAwait(false);
             context.Response.StatusCode = status;
             if (body is not null)
             {
@@ -37,24 +39,26 @@ internal static class RepositoryExtensions
             }
         }).WithMetadata(EndpointAccess.Management);
 
-        Map(BasePath + "/index", _ => (StatusCodes.Status200OK, Json(Index(models), RepositoryJson.Default.RepositoryModelArray)));
-        Map(ModelPath + "/load", model => models.Load(model) switch
+        Map(BasePath + "/index", [], (_, request) => (StatusCodes.Status200OK, Json(Index(models, request.Ready), RepositoryJson.Default.RepositoryModelArray)));
+        Map(ModelPath + "/load", [], (model, _) => models.Load(model) switch
         {
             null => NotFound($"there is no model {Refusals.Quote(model)} in the folder"),
             [] => (StatusCodes.Status200OK, null),
             { } problems => Error(StatusCodes.Status400BadRequest, string.Join("; ", problems)),
         });
-        Map(ModelPath + "/unload", model => models.Unload(model) ? (StatusCodes.Status200OK, null) : NotFound($"the model {Refusals.Quote(model)} is not served"));
+
+        // No model depends on another.
+        Map(ModelPath + "/unload", ["unload_dependents"], (model, _) => models.Unload(model) ? (StatusCodes.Status200OK, null) : NotFound($"the model {Refusals.Quote(model)} is not served"));
     }
 
-    private static RepositoryModel[] Index(ModelManager models) =>
-        [.. models.List().Select(model => new RepositoryModel(model.Model, model.Version, model.IsServed ? "READY" : "UNAVAILABLE", model.Problem))];
+    private static RepositoryModel[] Index(ModelManager models, bool ready) =>
+        [.. models.List().Where(model => model.IsServed || !ready).Select(model => new RepositoryModel(model.Model, model.Version, model.IsServed ? "READY" : "UNAVAILABLE", model.Problem))];
 
-    private static (int Status, IResult? Body) Answer(string model, Func<string, (int Status, IResult? Body)> answer)
+    private static (int Status, IResult? Body) Answer(string model, RepositoryRequest request, Func<string, RepositoryRequest, (int Status, IResult? Body)> answer)
     {
         try
         {
-            return answer(model);
+            return answer(model, request);
         }
         catch (Exception exception)
         {

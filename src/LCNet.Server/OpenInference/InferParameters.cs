@@ -10,8 +10,14 @@ internal static class InferParameters
     private const string Effort = "effort";
     private const string MaxFlops = "max_flops";
 
-    // What clients of other servers put on tensors, and what changes nothing here: how a tensor is written is seen from the request itself.
-    private static readonly string[] Idle = ["binary_data", "content_type"];
+    // What clients of KServe and Triton put on tensors, and what changes nothing here: how a tensor is written is seen from the request itself.
+    private static readonly string[] IdleOfTensors = ["binary_data", "binary_data_size", "content_type"];
+
+    // The same of requests.
+    private static readonly string[] Idle = ["binary_data_output", "content_type", "triton_enable_empty_final_response"];
+
+    // What those clients may say, and what changes nothing as long as it says nothing: no sequence, the usual priority, no limit of time.
+    private static readonly string[] IdleWhereZero = ["sequence_id", "sequence_start", "sequence_end", "priority", "timeout"];
 
     /// <summary>Reads the parameters of a request.</summary>
     /// <param name="parameters">As given.</param>
@@ -32,9 +38,15 @@ internal static class InferParameters
             problems.Add($"parameters.{MaxFlops}: is not a whole number of 64 bits");
         }
 
-        if (parameters.Keys.FirstOrDefault(name => name is not (Effort or MaxFlops)) is { } other)
+        foreach ((string name, InferParameter parameter) in parameters)
         {
-            problems.Add($"parameters: there is no parameter {Refusals.Quote(other)}; {Effort} and {MaxFlops} are taken");
+            if (name is Effort or MaxFlops || Idle.Contains(name) || (IdleWhereZero.Contains(name) && IsZero(parameter)))
+            {
+                continue;
+            }
+
+            problems.Add($"parameters: there is no parameter {Refusals.Quote(name)}; {Effort} and {MaxFlops} are taken");
+            break;
         }
 
         return DialRules.Check(effort, maxFlops, model, defaultEffort, prefix: "parameters.", problems);
@@ -43,11 +55,18 @@ internal static class InferParameters
     /// <summary>Checks the parameters of a tensor, of which none is taken.</summary>
     public static void CheckTensor(MapField<string, InferParameter> parameters, string field, List<string> problems)
     {
-        if (parameters.Keys.FirstOrDefault(name => !Idle.Contains(name)) is { } other)
+        if (parameters.Keys.FirstOrDefault(name => !IdleOfTensors.Contains(name)) is { } other)
         {
             problems.Add($"{field}.parameters: there is no parameter {Refusals.Quote(other)}; none is taken");
         }
     }
+
+    private static bool IsZero(InferParameter parameter) => parameter.ParameterChoiceCase switch
+    {
+        InferParameter.ParameterChoiceOneofCase.BoolParam => !parameter.BoolParam,
+        InferParameter.ParameterChoiceOneofCase.StringParam => parameter.StringParam.Length == 0,
+        _ => Number(parameter) == 0,
+    };
 
     // As text too: some clients have no parameters of type double.
     private static double? Number(InferParameter parameter) => parameter.ParameterChoiceCase switch

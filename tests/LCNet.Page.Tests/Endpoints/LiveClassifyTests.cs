@@ -59,8 +59,8 @@ public sealed class LiveClassifyTests(ServerFixture fixture)
     [InlineData("?effort=0", HttpStatusCode.BadRequest, "INVALID_ARGUMENT", "effort", "effort: 0 is outside (0, 1]")]
     [InlineData("?effort=NaN", HttpStatusCode.BadRequest, "INVALID_ARGUMENT", "effort", "effort: NaN is outside (0, 1]")]
     [InlineData("?effort=much", HttpStatusCode.BadRequest, "INVALID_ARGUMENT", "effort", "effort: 'much' is not a number")]
-    [InlineData("?model=gamma", HttpStatusCode.NotFound, "NOT_FOUND", "model", "model: there is no model 'gamma'; ListModels names those that are served")]
-    [InlineData("?version=7", HttpStatusCode.NotFound, "NOT_FOUND", "version", "version: there is no version '7' of the model; ListModels names those that are served")]
+    [InlineData("?model=gamma", HttpStatusCode.NotFound, "NOT_FOUND", "model", "model: there is no model 'gamma'; served: alpha")]
+    [InlineData("?version=7", HttpStatusCode.NotFound, "NOT_FOUND", "version", "version: there is no version '7' of 'alpha'; served: 3")]
     public async Task Classify_WrongQuery_IsRefusedAndNamed(string query, HttpStatusCode status, string title, string field, string detail) =>
         PageServer.AssertProblem(await fixture.One.ClassifyAsync(Png, query), status, title, field, detail);
 
@@ -70,7 +70,7 @@ public sealed class LiveClassifyTests(ServerFixture fixture)
         HttpStatusCode.BadRequest,
         "INVALID_ARGUMENT",
         "model",
-        "model: is empty, but 2 models are served; ListModels names them");
+        "model: is empty, but there are several models: alpha, beta");
 
     [Fact]
     public async Task Classify_UnreadableImages_AreRefusedInTheWordsOfGrpc()

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Google.Rpc;
 using Grpc.Core;
 using Inference;
@@ -48,6 +49,32 @@ public sealed class AdmissionTests : IAsyncLifetime
         });
         string series = $"lcnet.refusals{{model={ServerFixture.Model},reason=count}}";
         Assert.Equal(refusals.Length, await MetricCheck.CountAsync(metrics, series, refusals.Length));
+    }
+
+    [Theory]
+    [InlineData(60_000, "the queue is full: an image would wait longer than the queue's objective")]
+    [InlineData(300, "the image would wait longer than the deadline leaves")]
+    public async Task Classify_RefusedTimeAndAgain_IsToldSoInTheSameWords(int deadline, string text)
+    {
+        // Tools group errors by their texts; what changes stands in the details.
+        await using TestServer server = await TestServer.StartAsync(
+            _folder.FullName, "Workers=1", "Brownout=false", deadline > 1000 ? "QueueObjective=00:00:00.005" : "QueueObjective=00:00:20");
+        var texts = new ConcurrentBag<string>();
+        for (int round = 0; round < 100 && texts.Count < 20; round++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 400).Select(async seed =>
+            {
+                RpcException? refusal = await Record.ExceptionAsync(async () => await server.Client.ClassifyAsync(
+                    TestImages.Png(seed % 10), deadline: DateTime.UtcNow.AddMilliseconds(deadline), cancellationToken: Token)) as RpcException;
+                if (refusal?.StatusCode == StatusCode.ResourceExhausted)
+                {
+                    texts.Add(refusal.Status.Detail);
+                }
+            }));
+        }
+
+        Assert.InRange(texts.Count, 20, int.MaxValue);
+        Assert.Equal([text], texts.Distinct());
     }
 
     [Fact]

@@ -68,6 +68,7 @@ public sealed class ModelTests(ServerFixture fixture)
 
         Assert.Equal(code, refusal.StatusCode);
         Assert.StartsWith($"{field}: ", refusal.Status.Detail, StringComparison.Ordinal);
+        Assert.EndsWith(field == "version" ? "served: 9, 10" : model.Length == 0 ? "several models: alpha, beta" : "served: alpha, beta", refusal.Status.Detail, StringComparison.Ordinal);
     }
 
     private static async Task<ListModelsResponse> ListAsync(TestServer server) =>

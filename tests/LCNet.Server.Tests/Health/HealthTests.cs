@@ -19,6 +19,16 @@ public sealed class HealthTests(ServerFixture fixture)
     public async Task Check_Started_IsServing(string service) => Assert.Equal(ServingStatus.Serving, await CheckAsync(fixture.One, service));
 
     [Fact]
+    public async Task Check_UnknownService_IsNotFoundNamingThoseThatThereAre()
+    {
+        RpcException refusal = await Assert.ThrowsAsync<RpcException>(() => CheckAsync(fixture.One, "nobody"));
+
+        Assert.Equal(StatusCode.NotFound, refusal.StatusCode);
+        Assert.StartsWith("service: ", refusal.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("lcnet.v1.Classifier, inference.GRPCInferenceService", refusal.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Check_UnknownService_IsNotFound() =>
         Assert.Equal(StatusCode.NotFound, (await Assert.ThrowsAsync<RpcException>(() => CheckAsync(fixture.One, "nobody"))).StatusCode);
 

@@ -130,6 +130,45 @@ public sealed class ModelPollTests(ServerFixture fixture) : IDisposable
         server.Errors.Clear();
     }
 
+    [Theory]
+    [InlineData("None")]
+    [InlineData("Explicit")]
+    [InlineData("Poll")]
+    public async Task Start_FolderWithLinksThatLeadNowhere_ServesWhatIsGood(string control)
+    {
+        Bundle good = TestBundle.Copy(fixture.Bundle, Models, 1);
+        File.CreateSymbolicLink(good.PathOf("notes.txt"), Path.Combine(_folder.FullName, "nowhere"));
+        File.CreateSymbolicLink(good.PathOf("circle"), good.PathOf("circle"));
+        File.CreateSymbolicLink(Path.Combine(Models, "gone"), Path.Combine(_folder.FullName, "nowhere"));
+        File.CreateSymbolicLink(Path.Combine(Models, "circle"), Path.Combine(Models, "circle"));
+        await using TestServer server = await TestServer.StartAsync(Models, $"ModelControl={control}", "ModelPollInterval=00:00:00.1");
+
+        Assert.Equal("alpha 1", await ListAsync(server));
+        Assert.Equal("1", (await server.ClassifyAsync(TestImages.Png(1))).Version);
+    }
+
+    [Fact]
+    public async Task Poll_BundleWithALinkThatLeadsNowhere_CostsThatVersionAlone()
+    {
+        TestBundle.Copy(fixture.Bundle, Models, 1);
+        await using TestServer server = await TestServer.StartAsync(Models, Settings);
+        Bundle bad = TestBundle.Copy(fixture.Bundle, Path.Combine(_folder.FullName, "made"), 2);
+        File.Delete(bad.PathOf("head.onnx"));
+        File.CreateSymbolicLink(bad.PathOf("head.onnx"), Path.Combine(_folder.FullName, "nowhere"));
+        Directory.Move(bad.Folder, Path.Combine(Models, ServerFixture.Model, "2"));
+        TestBundle.Copy(TestBundle.Write(Path.Combine(_folder.FullName, "made"), ServerFixture.OtherModel, 1, seed: 4), Models, 1);
+
+        await WaitAsync(server, "alpha 1, beta 1");
+        string error = Assert.Single(await Eventually.GetAsync(() => Task.FromResult(server.Errors.ToArray()), errors => errors.Length > 0));
+        Assert.Contains(Path.Combine(Models, ServerFixture.Model, "2"), error, StringComparison.Ordinal);
+        Assert.Contains("head.onnx", error, StringComparison.Ordinal);
+        server.Errors.Clear();
+
+        // The link leads somewhere now.
+        File.Copy(Path.Combine(fixture.Bundle.Folder, "head.onnx"), Path.Combine(_folder.FullName, "nowhere"));
+        await WaitAsync(server, "alpha 1, alpha 2, beta 1");
+    }
+
     [Fact]
     public async Task Start_BadBundle_IsPassedOver()
     {

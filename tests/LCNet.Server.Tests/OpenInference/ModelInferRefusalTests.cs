@@ -200,6 +200,9 @@ public sealed class ModelInferRefusalTests(ServerFixture fixture)
     [InlineData("max_flops", "1e9")]
     [InlineData("efort", 0.5)]
     [InlineData("sequence_id", 1L)]
+    [InlineData("sequence_start", true)]
+    [InlineData("priority", 2L)]
+    [InlineData("timeout", 1000L)]
     public async Task ModelInfer_WrongParameter_IsInvalid(string name, object value) =>
         await AssertRefusedAsync(Good(request => request.Parameters.Add(name, Parameter(value))), "parameters", name);
 

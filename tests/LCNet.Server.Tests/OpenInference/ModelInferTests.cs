@@ -46,6 +46,39 @@ public sealed class ModelInferTests(ServerFixture fixture)
         await AssertRowsAsync(reply, tensors.Select(tensor => new ClassifyRequest { Tensor = tensor }));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ModelInfer_AsKServesClientSendsByDefault_IsAnswered(bool areFiles)
+    {
+        // kserve.InferInput.set_data_from_numpy (binary_data=True is its default) and InferRequest.to_grpc: raw contents, and their length as a parameter of the tensor.
+        ModelInferRequest request = areFiles
+            ? InferClient.Images(raw: true, TestImages.Png(1).EncodedImage.ToByteArray())
+            : InferClient.Tensors(raw: true, 1, [.. TestImages.Tensor(fixture.Bundle.Manifest.Input, 1).Values]);
+        ModelInferRequest plain = request.Clone();
+        request.Inputs[0].Parameters["binary_data_size"] = new InferParameter { Int64Param = request.RawInputContents[0].Length };
+        request.Parameters["binary_data_output"] = new InferParameter { BoolParam = true };
+        request.Outputs.Add(new ModelInferRequest.Types.InferRequestedOutputTensor { Name = "probabilities", Parameters = { { "binary_data", new InferParameter { BoolParam = true } } } });
+
+        ModelInferResponse reply = await new InferClient(fixture.One.Channel).InferAsync(request);
+
+        Assert.Equal(InferClient.Floats(await new InferClient(fixture.One.Channel).InferAsync(plain), "probabilities"), InferClient.Floats(reply, "probabilities"));
+    }
+
+    [Fact]
+    public async Task ModelInfer_WithWhatTritonsClientsSayWhereTheyMeanNothing_IsAnswered()
+    {
+        ModelInferRequest request = InferClient.Images(raw: true, TestImages.Png(1).EncodedImage.ToByteArray());
+        request.Parameters["sequence_id"] = new InferParameter { Int64Param = 0 };
+        request.Parameters["sequence_start"] = new InferParameter { BoolParam = false };
+        request.Parameters["sequence_end"] = new InferParameter { BoolParam = false };
+        request.Parameters["priority"] = new InferParameter { Uint64Param = 0 };
+        request.Parameters["timeout"] = new InferParameter { Int64Param = 0 };
+        request.Parameters["triton_enable_empty_final_response"] = new InferParameter { BoolParam = true };
+
+        Assert.Equal(Grpc.Core.StatusCode.OK, (await new InferClient(fixture.One.Channel).StatusOfAsync(request)).StatusCode);
+    }
+
     [Fact]
     public async Task ModelInfer_ColumnOfImages_IsABatch()
     {

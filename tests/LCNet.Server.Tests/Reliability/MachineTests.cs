@@ -52,11 +52,7 @@ public sealed class MachineTests(ServerFixture fixture) : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no file modes");
 
-        // Root may read everything, unless it gives that up.
-        string[] launcher = Environment.IsPrivilegedProcess
-            ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
-            : [];
-        Assert.SkipUnless(launcher.Length == 0 || Tool.IsInstalled(launcher[0]), "setpriv is not installed; the Debian package util-linux has it.");
+        string[] launcher = WithoutRights();
         TestBundle.Copy(fixture.Bundle, Models, 1);
         using RunningServer server = await RunningServer.StartAsync(
             new ServerProgram(launcher, new Dictionary<string, string>(), [.. TestServer.Arguments(Models), .. Polling]));
@@ -71,6 +67,62 @@ public sealed class MachineTests(ServerFixture fixture) : IDisposable
 
         File.SetUnixFileMode(head, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         Assert.Equal("2", await Eventually.GetAsync(async () => (await server.ClassifyAsync(TestImages.Png(1))).Version, version => version == "2"));
+    }
+
+    [Theory]
+    [InlineData("None")]
+    [InlineData("Poll")]
+    [UnsupportedOSPlatform("windows")]
+    public async Task Start_FolderBesideTheModelsThatMayNotBeRead_IsNamedAndCostsNothingElse(string control)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no file modes");
+        TestBundle.Copy(fixture.Bundle, Models, 1);
+
+        // As ext4 has it on every volume.
+        string lost = Directory.CreateDirectory(Path.Combine(Models, "lost+found")).FullName;
+        File.SetUnixFileMode(lost, UnixFileMode.None);
+        try
+        {
+            using RunningServer server = await RunningServer.StartAsync(new ServerProgram(
+                WithoutRights(), new Dictionary<string, string>(), [.. TestServer.Arguments(Models), $"--LCNet:ModelControl={control}", "--LCNet:ModelPollInterval=00:00:00.1"]));
+            Assert.Equal("1", (await server.ClassifyAsync(TestImages.Png(1))).Version);
+            if (control == "Poll")
+            {
+                TestBundle.Copy(fixture.Bundle, Models, 2);
+                Assert.Equal("2", await Eventually.GetAsync(async () => (await server.ClassifyAsync(TestImages.Png(1))).Version, version => version == "2"));
+            }
+
+            Assert.Contains("lost+found", Assert.Single(server.Log, line => line.Contains(" ERR ", StringComparison.Ordinal)), StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.SetUnixFileMode(lost, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public async Task Poll_ServedModelsFolderMayNotBeReadForAWhile_GoesOnServingItAndLoadsOthers()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no file modes");
+        TestBundle.Copy(fixture.Bundle, Models, 1);
+        using RunningServer server = await RunningServer.StartAsync(new ServerProgram(WithoutRights(), new Dictionary<string, string>(), [.. TestServer.Arguments(Models), .. Polling]));
+        string alpha = Path.Combine(Models, ServerFixture.Model);
+        File.SetUnixFileMode(alpha, UnixFileMode.None);
+        try
+        {
+            TestBundle.Copy(TestBundle.Write(Path.Combine(_folder.FullName, "made"), ServerFixture.OtherModel, 1, seed: 4), Models, 1);
+            async Task<int> CountAsync() => (await server.Client.ListModelsAsync(new ListModelsRequest(), deadline: TestServer.Deadline)).Models.Count;
+            Assert.Equal(2, await Eventually.GetAsync(CountAsync, count => count == 2));
+            ClassifyRequest request = TestImages.Png(1);
+            request.Model = ServerFixture.Model;
+            Assert.Equal("1", (await server.ClassifyAsync(request)).Version);
+            Assert.Contains(server.Log, line => line.Contains(" ERR ", StringComparison.Ordinal) && line.Contains(alpha, StringComparison.Ordinal));
+        }
+        finally
+        {
+            File.SetUnixFileMode(alpha, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
     }
 
     [Fact]
@@ -105,6 +157,16 @@ public sealed class MachineTests(ServerFixture fixture) : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
+
+    // Root may read everything, unless it gives that up.
+    private static string[] WithoutRights()
+    {
+        string[] launcher = Environment.IsPrivilegedProcess
+            ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+            : [];
+        Assert.SkipUnless(launcher.Length == 0 || Tool.IsInstalled(launcher[0]), "setpriv is not installed; the Debian package util-linux has it.");
+        return launcher;
+    }
 
     private static bool IsAhead(DateTimeOffset time, int hours) => Math.Abs((time - DateTimeOffset.UtcNow).TotalHours - hours) < 0.5;
 

@@ -1,0 +1,68 @@
+using System.Text.Json;
+
+namespace LCNet.Server;
+
+/// <summary>What the body of a call of the repository says, as Triton's clients write it. Immutable.</summary>
+/// <param name="Ready">Whether an index is to have only what is served.</param>
+internal sealed record RepositoryRequest(bool Ready)
+{
+    private const int MaxBytes = 64 * 1024;
+
+    /// <summary>Reads a body; an empty one says nothing.</summary>
+    /// <param name="request">The call.</param>
+    /// <param name="parameters">Names of parameters that are taken, as they change nothing.</param>
+    /// <returns>The request, or what is wrong with it: what would be ignored is refused.</returns>
+    public static async Task<(RepositoryRequest? Request, string? Problem)> ReadAsync(HttpRequest request, string[] parameters)
+    {
+        byte[] body;
+        try
+        {
+            body = (await LiveBody.ReadAsync(request, MaxBytes, request.HttpContext.RequestAborted).ConfigureAwait(false)).ToArray();
+            if (body.Length == 0)
+            {
+                return (new RepositoryRequest(false), null);
+            }
+
+            using JsonDocument document = JsonDocument.Parse(body);
+            return Read(document.RootElement, parameters);
+        }
+        catch (LiveTooLargeException)
+        {
+            return (null, $"the request has more than {MaxBytes} bytes; a model is loaded from the folder alone, and its files cannot be sent");
+        }
+        catch (JsonException)
+        {
+            return (null, "the request is not a JSON object");
+        }
+    }
+
+    private static (RepositoryRequest? Request, string? Problem) Read(JsonElement root, string[] parameters)
+    {
+        if (root.ValueKind != JsonValueKind.Object)
+        {
+            return (null, "the request is not a JSON object");
+        }
+
+        bool ready = false;
+        foreach (JsonProperty property in root.EnumerateObject())
+        {
+            switch (property)
+            {
+                case { Name: "ready", Value.ValueKind: JsonValueKind.True or JsonValueKind.False }:
+                    ready = property.Value.GetBoolean();
+                    break;
+                case { Name: "parameters", Value.ValueKind: JsonValueKind.Object }:
+                    if (property.Value.EnumerateObject().FirstOrDefault(parameter => !parameters.Contains(parameter.Name)) is { Value.ValueKind: not JsonValueKind.Undefined } other)
+                    {
+                        return (null, $"parameters: {Refusals.Quote(other.Name)} is not taken; a model is what lies in its folder");
+                    }
+
+                    break;
+                default:
+                    return (null, $"{Refusals.Quote(property.Name)} is not taken, or not of this form");
+            }
+        }
+
+        return (new RepositoryRequest(ready), null);
+    }
+}
