@@ -1,6 +1,6 @@
 # The server as an image.
 #   docker build -t lcnet-server:0.1.0 .                       on the CPU, amd64 or arm64
-#   docker build -t lcnet-server:0.1.0-cuda --target cuda .    on an NVIDIA GPU, amd64, CUDA 12 and cuDNN 9
+#   docker build -t lcnet-server:0.1.0-cuda --target cuda .    on an NVIDIA GPU, amd64, CUDA 13 and cuDNN 9
 # Both run as user 1654 and write nowhere but to /tmp, so the root file system can be read-only with a tmpfs there. The shipped bundles lie
 # in /app/models; LCNet__Models names another folder. Needs BuildKit.
 
@@ -20,7 +20,7 @@ FROM source AS publish-cuda
 RUN --mount=type=cache,id=nuget,target=/root/.nuget/packages,sharing=locked \
     dotnet publish src/LCNet.Server -c Release -a amd64 --no-self-contained -p:Accelerator=cuda -o /app
 
-FROM nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04 AS cuda
+FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS cuda
 COPY --from=mcr.microsoft.com/dotnet/aspnet:10.0.12-noble /usr/share/dotnet /usr/share/dotnet
 # CUDA caches what it compiles for the device; by default in the home directory.
 ENV CUDA_CACHE_PATH=/tmp/cuda \

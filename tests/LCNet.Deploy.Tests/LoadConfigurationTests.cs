@@ -39,7 +39,10 @@ public sealed partial class LoadConfigurationTests(ServerFace server)
             configuration.Where(option => option.Key.Contains("duration", StringComparison.Ordinal) && option.Key != "duration-stop").Append(new("timeout", configuration["timeout"])),
             option => Assert.Matches("^[0-9]+(ms|s|m)$", option.Value!.ToString()));
         Assert.True(configuration["total"] is null || configuration.NumberAt("total") >= configuration.NumberAt("concurrency"));
-        Assert.True(configuration["duration"] is not null || configuration["max-duration"] is not null, "it must end by itself");
+
+        // It ends by itself. Where both are given ghz passes over the number.
+        Assert.True((configuration["total"] is null) != (configuration["duration"] is null), "a number of calls or a duration");
+        Assert.Null(configuration["max-duration"]);
     }
 
     [Theory]
@@ -67,6 +70,59 @@ public sealed partial class LoadConfigurationTests(ServerFace server)
         Assert.Equal($"localhost:{ServerFace.Defaults.GrpcPort}", configuration.TextAt("host"));
         Assert.True(configuration.At("insecure").GetValue<bool>());
         Assert.Contains(configuration.TextAt("data-file"), Files($"{Folder}/data"));
+    }
+
+    [Fact]
+    public void OpenLoop_Connections_HoldWhateverIsInFlight()
+    {
+        JsonNode configuration = Repository.Json($"{Folder}/open-loop.json");
+        double inFlight = configuration.NumberAt("rps") * 10;
+
+        // Each connection has room for so many calls; a call beyond that waits in the client, and the loop is not open any more.
+        Assert.InRange(configuration.NumberAt("connections") * ServerFace.Defaults.MaxStreamsPerConnection, inFlight, double.MaxValue);
+        Assert.Equal((64, 64), (configuration.NumberAt("connections"), configuration.NumberAt("concurrency")));
+    }
+
+    [Theory]
+    [MemberData(nameof(Configurations))]
+    public void Readme_EveryConfiguration_IsDescribedAsItIs(string file)
+    {
+        JsonNode configuration = Repository.Json(file);
+        string name = Path.GetFileName(file);
+
+        // The efforts' row says that they are the same.
+        string described = name.StartsWith("effort-", StringComparison.Ordinal) ? "unary.json" : name;
+        string row = Repository.Text($"{Folder}/README.md").Split('\n').Single(line => line.StartsWith($"| `{described}`", StringComparison.Ordinal));
+
+        foreach (string number in new[] { "total", "skipFirst", "rps", "connections", "stream-call-count" })
+        {
+            if (configuration[number] is { } value && !(number == "connections" && name == "stream.json"))
+            {
+                Assert.Contains($"{value.GetValue<int>():N0}", row, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Readme_GrpcurlLine_TakesImagesLargerThanAnArgument()
+    {
+        Assert.SkipUnless(Programs.Exists("bash") && Programs.Exists("base64"), "bash and base64 are not at hand.");
+        string line = Repository.Text("README.md").Split('\n').Single(each => each.Contains("| grpcurl ", StringComparison.Ordinal));
+        Assert.Contains(" -d @ ", line, StringComparison.Ordinal);
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("lcnet-deploy-");
+        byte[] image = new byte[3_000_000];
+        new Random(1).NextBytes(image);
+        await File.WriteAllBytesAsync(Path.Combine(folder.FullName, "horse.jpg"), image, TestContext.Current.CancellationToken);
+
+        // What is piped into grpcurl.
+        var start = new System.Diagnostics.ProcessStartInfo("bash", ["-c", line[..line.IndexOf("| grpcurl", StringComparison.Ordinal)]])
+        {
+            WorkingDirectory = folder.FullName, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        (int code, string output) = await Programs.RunAsync(start);
+        folder.Delete(recursive: true);
+        Assert.True(code == 0, output.Length > 1000 ? output[..1000] : output);
+        Assert.Equal(image, JsonParser.Default.Parse<ClassifyRequest>(output).EncodedImage.ToByteArray());
     }
 
     [Theory]

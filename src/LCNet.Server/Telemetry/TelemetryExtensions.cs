@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using LCNet.Runtime;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
@@ -37,6 +38,13 @@ internal static class TelemetryExtensions
             .AddOpenTelemetry()
             .ConfigureResource(DescribeService)
             .WithMetrics(metrics => AddMetrics(metrics, options.Metrics));
+
+        // A provider hears every meter of the process that has the name: those of another server too, whose end would be taken for the end of ours.
+        services.ConfigureOpenTelemetryMeterProvider((provider, metrics) =>
+        {
+            IMeterFactory meters = provider.GetRequiredService<IMeterFactory>();
+            metrics.AddView(instrument => instrument.Meter.Name == ServerMetrics.MeterName && !ReferenceEquals(instrument.Meter.Scope, meters) ? MetricStreamConfiguration.Drop : null);
+        });
         if (options.Traces is not null)
         {
             telemetry.WithTracing(tracing => AddTraces(tracing, options.Traces));

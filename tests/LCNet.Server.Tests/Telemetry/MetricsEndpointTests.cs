@@ -44,6 +44,28 @@ public sealed class MetricsEndpointTests(ServerFixture fixture)
     }
 
     [Fact]
+    public async Task Metrics_OfTwoServersInAProcess_AreEachItsOwnAndSurviveTheOther()
+    {
+        await using TestServer mine = await TestServer.StartAsync(fixture.OneModel);
+        await using (TestServer other = await TestServer.StartAsync(fixture.OneModel))
+        {
+            await AnswerAsync(mine, 3);
+            await AnswerAsync(other, 5);
+            Assert.Equal(3, await AnsweredAsync(mine, 3));
+            Assert.Equal(5, await AnsweredAsync(other, 5));
+        }
+
+        // And one that begins after the other has ended.
+        await AnswerAsync(mine, 4);
+        Assert.Equal(7, await AnsweredAsync(mine, 7));
+        await using TestServer next = await TestServer.StartAsync(fixture.OneModel);
+        await AnswerAsync(next, 2);
+        Assert.Equal(2, await AnsweredAsync(next, 2));
+        await AnswerAsync(mine, 1);
+        Assert.Equal(8, await AnsweredAsync(mine, 8));
+    }
+
+    [Fact]
     public async Task Metrics_BeforeTheFirstRequest_ShowCountersAtZero()
     {
         using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, new Dictionary<string, string>());
@@ -70,4 +92,16 @@ public sealed class MetricsEndpointTests(ServerFixture fixture)
 
     // .NET's own.
     private static bool IsRuntime(string metric) => metric.StartsWith("dotnet_", StringComparison.Ordinal);
+
+    private static async Task AnswerAsync(TestServer server, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            await server.ClassifyAsync(TestImages.Png(i));
+        }
+    }
+
+    // The exporter answers a scrape that comes soon after another with the same text.
+    private static Task<double> AnsweredAsync(TestServer server, double expected) => Eventually.GetAsync(
+        async () => (await Exposition.GetAsync(server.Http)).Sum("lcnet_requests_total", ("status", "OK")), count => count >= expected);
 }
