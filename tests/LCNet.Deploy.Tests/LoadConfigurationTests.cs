@@ -117,7 +117,9 @@ public sealed partial class LoadConfigurationTests(ServerFace server)
         // What is piped into grpcurl.
         var start = new System.Diagnostics.ProcessStartInfo("bash", ["-c", line[..line.IndexOf("| grpcurl", StringComparison.Ordinal)]])
         {
-            WorkingDirectory = folder.FullName, RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = folder.FullName,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         (int code, string output) = await Programs.RunAsync(start);
         folder.Delete(recursive: true);

@@ -29,7 +29,7 @@ public sealed class EffortCurve
         return Interpolate(effort, point => point.Effort, point => point.MeanFlops);
     }
 
-    /// <summary>The largest calibrated effort whose mean fits under a cap; the lowest one where even that does not.</summary>
+    /// <summary>The largest effort whose mean, interpolated, fits under a cap; the lowest calibrated one where even that does not.</summary>
     /// <param name="flops">Most FLOPs for an image.</param>
     public double EffortFor(long flops) => Interpolate(flops, point => point.MeanFlops, point => point.Effort);
 

@@ -72,10 +72,14 @@ public sealed class ServerOptionsTests
     public void AppSettings_EverySetting_HasItsDefault()
     {
         using JsonDocument file = JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "appsettings.json")));
-        foreach (JsonProperty setting in file.RootElement.GetProperty(ServerOptions.Section).EnumerateObject())
+        JsonProperty[] settings = [.. file.RootElement.GetProperty(ServerOptions.Section).EnumerateObject()];
+        foreach (JsonProperty setting in settings)
         {
-            object? value = typeof(ServerOptions).GetProperty(setting.Name)?.GetValue(new ServerOptions());
+            // Empty: the folder beside the program.
+            object? value = setting.Name == nameof(ServerOptions.Models) ? string.Empty : typeof(ServerOptions).GetProperty(setting.Name)?.GetValue(new ServerOptions());
             Assert.Equal(Convert.ToString(value, CultureInfo.InvariantCulture), setting.Value.ToString());
         }
+
+        Assert.Equal(typeof(ServerOptions).GetProperties().Where(property => property.GetMethod!.IsPublic).Select(property => property.Name).Order(), settings.Select(setting => setting.Name).Order());
     }
 }
