@@ -71,7 +71,7 @@ public static class ServerHost
         catch
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1));
-            await app.StopAsync(limit.Token).ConfigureAwait(false);
+            await app.StopAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
     }

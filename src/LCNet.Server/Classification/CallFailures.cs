@@ -60,14 +60,15 @@ internal static class CallFailures
     private static void CorrectUnknown(HttpContext context, IHeaderDictionary headers, ILogger logger)
     {
         Exception? exception = context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException;
-        if (!Refusals.IsUnreadable(exception) && exception is IOException or OperationCanceledException)
+        bool isRead = context.Items.ContainsKey(Entered);
+        if (exception is IOException or OperationCanceledException && (context.RequestAborted.IsCancellationRequested || (!isRead && !Refusals.IsUnreadable(exception))))
         {
-            // The caller has gone, in the middle of its message perhaps: that the call's token does not say so yet makes no difference. Nobody is left to be answered.
+            // The caller has gone, in the middle of its message perhaps, which the call's token may say a moment later. Nobody is left to be answered.
             Set(headers, StatusCode.Cancelled, Refusals.CallCancelled);
             return;
         }
 
-        if (!context.Items.ContainsKey(Entered) && Refusals.IsUnreadable(exception))
+        if (!isRead && Refusals.IsUnreadable(exception))
         {
             Set(headers, StatusCode.InvalidArgument, Refusals.NotAMessage(context.Request.Path));
             return;

@@ -53,13 +53,16 @@ internal sealed class ServedModel : IDisposable
                     Objective = options.QueueObjective,
                 },
                 time);
-            TimeSpan period = BrownoutPeriod(options.QueueObjective);
-            _brownoutSteps = time.CreateTimer(_ => StepBrownout(_brownout), null, period, period);
         }
 
         ClassifyBuffers[] buffers = [.. Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ClassifyBuffers(engine, options.ImageLimits))];
         Learn(buffers[0]);
         _threads = new ImageThreads(Queue, buffers);
+        if (_brownout is { } brownout)
+        {
+            TimeSpan period = BrownoutPeriod(options.QueueObjective);
+            _brownoutSteps = time.CreateTimer(_ => StepBrownout(brownout), null, period, period);
+        }
     }
 
     /// <summary>Runs it.</summary>

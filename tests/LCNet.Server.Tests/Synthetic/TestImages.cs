@@ -47,13 +47,14 @@ internal static class TestImages
         using var file = new MemoryStream();
         file.Write([0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A]);
         byte[] header = [.. BigEndian(width), .. BigEndian(height), 8, 2, 0, 0, 0];
-        Chunk(file, "IHDR"u8, header);
-        Chunk(file, "IDAT"u8, [0x78, 0x9C, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01]);
-        Chunk(file, "IEND"u8, []);
+        WriteChunk(file, "IHDR"u8, header);
+        WriteChunk(file, "IDAT"u8, [0x78, 0x9C, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01]);
+        WriteChunk(file, "IEND"u8, []);
         return file.ToArray();
     }
 
-    private static void Chunk(MemoryStream file, ReadOnlySpan<byte> type, byte[] data)
+    /// <summary>Writes a chunk of a PNG file.</summary>
+    internal static void WriteChunk(MemoryStream file, ReadOnlySpan<byte> type, byte[] data)
     {
         byte[] body = [.. type, .. data];
         file.Write(BigEndian(data.Length));

@@ -9,7 +9,7 @@ namespace LCNet.Training.Tests.Native;
 public class ElfVersionNeedsTests
 {
     private const string Version = "GLIBCXX_3.4.32";
-    private static readonly string Shim = Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", "libLibTorchSharp.so");
+    private static readonly string Shim = Path.Combine(AppContext.BaseDirectory, "libLibTorchSharp.so");
 
     [Fact]
     public void MakeWeak_RealShim_SetsTheWeakFlagAndNothingElse()
