@@ -1,3 +1,6 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
 namespace LCNet.Server;
 
 /// <summary>Adds what the host itself needs.</summary>
@@ -25,7 +28,11 @@ internal static class HostingExtensions
     public static IWebHostBuilder UseServerEndpoints(this IWebHostBuilder host)
     {
         var endpoints = new ServerEndpoints();
-        host.ConfigureServices(services => services.AddSingleton(endpoints));
+        host.ConfigureServices(services =>
+        {
+            services.AddSingleton(endpoints);
+            services.AddSingleton<IConnectionListenerFactory>(provider => new LimitedTransport(ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), Connections(provider)));
+        });
 
         // Container images of ASP.NET Core name a port of their own, of which Kestrel would warn that it is not used.
         host.UseSetting(WebHostDefaults.ServerUrlsKey, string.Empty);
@@ -35,16 +42,22 @@ internal static class HostingExtensions
         {
             kestrel.AddServerHeader = false;
             ServerOptions options = kestrel.ApplicationServices.GetRequiredService<ServerOptions>();
-            int? files = DescriptorLimit.Read();
-            int connections = DescriptorLimit.Fit(options.MaxConnections, files);
-            if (connections < options.MaxConnections)
-            {
-                Log.ConnectionsFitted(kestrel.ApplicationServices.GetRequiredService<ILogger<ServerEndpoints>>(), connections, options.MaxConnections, files!.Value);
-            }
-
-            ServerLimits.Apply(kestrel.Limits, options, connections);
+            ServerLimits.Apply(kestrel.Limits, options);
             endpoints.Listen(kestrel, options);
         });
         return host;
+    }
+
+    private static int Connections(IServiceProvider provider)
+    {
+        int wanted = provider.GetRequiredService<ServerOptions>().MaxConnections;
+        int? files = DescriptorLimit.Read();
+        int connections = DescriptorLimit.Fit(wanted, files);
+        if (connections < wanted)
+        {
+            Log.ConnectionsFitted(provider.GetRequiredService<ILogger<ServerEndpoints>>(), connections, wanted, files!.Value);
+        }
+
+        return connections;
     }
 }

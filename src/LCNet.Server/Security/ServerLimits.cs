@@ -11,14 +11,10 @@ internal static class ServerLimits
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
 
     /// <summary>Sets the limits of every port.</summary>
-    /// <param name="limits">Kestrel's.</param>
-    /// <param name="options">The server's settings.</param>
-    /// <param name="connections">Connections that a port may have.</param>
-    public static void Apply(KestrelServerLimits limits, ServerOptions options, int connections)
+    public static void Apply(KestrelServerLimits limits, ServerOptions options)
     {
         // gRPC refuses large messages by their prefix, with a status of its own, before it reads them; the page reads no further than an image may be long.
         limits.MaxRequestBodySize = null;
-        limits.MaxConcurrentConnections = connections;
         limits.MaxConcurrentUpgradedConnections = 0;
         limits.MaxRequestHeadersTotalSize = options.MaxHeaderBytes;
         limits.MaxRequestLineSize = Math.Min(limits.MaxRequestLineSize, options.MaxHeaderBytes);

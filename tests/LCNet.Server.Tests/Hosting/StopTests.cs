@@ -44,7 +44,7 @@ public sealed partial class StopTests(ServerFixture fixture)
         Assert.Contains(replies, reply => reply.StatusCode == StatusCode.OK);
     }
 
-    [GeneratedRegex(@"INF Serving alpha version 9 \(\d+\.?\d* MFLOPs dense\), alpha version 10 \(.*\), beta version 1 \(.*\) on cpu; gRPC on (?<grpc>[\d.:]+), HTTP on [\d.:]+$")]
+    [GeneratedRegex(@"INF Serving alpha version 9 \(\d+\.?\d* MFLOPs dense, executor simd\), alpha version 10 \(.*\), beta version 1 \(.*\) on cpu; gRPC on (?<grpc>[\d.:]+), HTTP on [\d.:]+$")]
     private static partial Regex ServingLine();
 
     [GeneratedRegex(@"INF (\w+)")]
