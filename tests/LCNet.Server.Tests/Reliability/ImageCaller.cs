@@ -43,13 +43,14 @@ internal sealed class ImageCaller : IDisposable
     /// <param name="seeds">The images; no more are sent once the stream has ended.</param>
     /// <param name="inFlight">Most that are under way.</param>
     /// <param name="read">Takes image, version and probabilities.</param>
-    /// <exception cref="RpcException">The stream's end, or that of one of its requests.</exception>
+    /// <exception cref="RpcException">The stream's end, or that of one of its requests. All replies that come have been read by then.</exception>
     public async Task StreamAsync(IEnumerable<int> seeds, int inFlight, Action<int, string, float[]> read)
     {
         using AsyncDuplexStreamingCall<ClassifyRequest, ClassifyStreamResponse> call = Client.ClassifyStream(cancellationToken: TestContext.Current.CancellationToken);
         using var room = new SemaphoreSlim(inFlight);
         using var ended = new CancellationTokenSource();
         Task writing = WriteAsync(call.RequestStream, seeds, room, ended.Token);
+        RpcException? failure = null;
         try
         {
             while (await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken))
@@ -57,7 +58,10 @@ internal sealed class ImageCaller : IDisposable
                 ClassifyStreamResponse reply = call.ResponseStream.Current;
                 if (reply.Error is { } error)
                 {
-                    throw new RpcException(new Status((StatusCode)error.Code, error.Message));
+                    // No more are sent; what was sent before is answered yet.
+                    failure ??= new RpcException(new Status((StatusCode)error.Code, error.Message));
+                    await ended.CancelAsync();
+                    continue;
                 }
 
                 (string version, float[] probabilities) = Read(reply.Response);
@@ -69,6 +73,11 @@ internal sealed class ImageCaller : IDisposable
         {
             await ended.CancelAsync();
             await writing;
+        }
+
+        if (failure is not null)
+        {
+            throw failure;
         }
     }
 
@@ -91,10 +100,17 @@ internal sealed class ImageCaller : IDisposable
     {
         try
         {
-            foreach (int seed in seeds)
+            try
             {
-                await room.WaitAsync(ended);
-                await requests.WriteAsync(Request(seed), ended);
+                foreach (int seed in seeds)
+                {
+                    await room.WaitAsync(ended);
+                    await requests.WriteAsync(Request(seed), CancellationToken.None);
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                // No more.
             }
 
             await requests.CompleteAsync();
