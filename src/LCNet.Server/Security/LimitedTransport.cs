@@ -37,7 +37,6 @@ internal sealed class LimitedTransport(SocketTransportFactory sockets, int most)
                     return new Connection(connection, () => Interlocked.Decrement(ref _open));
                 }
 
-                connection.Abort();
                 await connection.DisposeAsync().ConfigureAwait(false);
                 Interlocked.Decrement(ref _open);
             }
