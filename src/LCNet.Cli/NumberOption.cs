@@ -34,7 +34,7 @@ internal static class NumberOption
     private static T Parse<T>(ArgumentResult result, Token token)
         where T : struct, INumber<T>
     {
-        NumberStyles style = T.IsInteger(T.One / (T.One + T.One)) ? NumberStyles.AllowLeadingSign : NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+        NumberStyles style = typeof(T) == typeof(double) ? NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent : NumberStyles.AllowLeadingSign;
         if (T.TryParse(token.Value, style, CultureInfo.InvariantCulture, out T value) && T.IsFinite(value))
         {
             return value;

@@ -73,7 +73,9 @@ internal static class ClassifyCommand
 
         using var channel = GrpcChannel.ForAddress(uri, new GrpcChannelOptions { HttpHandler = LcNetClient.CreateHandler(), DisposeHttpClient = true, MaxSendMessageSize = null });
         var client = new LcNetClient(new Classifier.ClassifierClient(channel), new LcNetClientOptions { Timeout = Deadline });
-        return await EachAsync(files, async (file, encoded) =>
+        return await EachAsync(files, ClassifyAsync, cancellation);
+
+        async Task ClassifyAsync(string file, byte[] encoded)
         {
             request.EncodedImage = UnsafeByteOperations.UnsafeWrap(encoded);
             ClassifyResponse reply = await client.ClassifyAsync(request, cancellation);
@@ -84,7 +86,7 @@ internal static class ClassifyCommand
                 reply.Compute.DenseFlops,
                 reply.Compute.Blocks.Select(block => (block.ChannelsRetained, block.ChannelsTotal)),
                 TimeSpan.FromMicroseconds(reply.Compute.ExecuteUs));
-        });
+        }
     }
 
     private static async Task<int> HereAsync(string[] files, string folder, ClassifyRequest request, CancellationToken cancellation)
@@ -112,7 +114,9 @@ internal static class ClassifyCommand
         var reader = new InputReader(manifest.Input.Width, manifest.Input.Height, manifest.Input.Mean, manifest.Input.Std, ImageLimits.Default);
         float[] input = new float[manifest.Input.Length];
         InferenceResult result = engine.CreateResult();
-        return await EachAsync(files, async (file, encoded) =>
+        return await EachAsync(files, ClassifyAsync, cancellation);
+
+        async Task ClassifyAsync(string file, byte[] encoded)
         {
             reader.Read(encoded, input);
             await engine.RunAsync(input, effort, cap, result, cancellation);
@@ -123,18 +127,18 @@ internal static class ClassifyCommand
                 engine.Bundle.Flops.Dense,
                 manifest.Blocks.Select((block, i) => (result.Plan.Kept(i).Length, block.Channels)),
                 result.ExecuteTime);
-        });
+        }
     }
 
     // A file that is no image is named, and the others go on; anything else would befall them too.
-    private static async Task<int> EachAsync(string[] files, Func<string, byte[], Task> classify)
+    private static async Task<int> EachAsync(string[] files, Func<string, byte[], Task> classify, CancellationToken cancellation)
     {
         int exitCode = 0;
         foreach (string file in files)
         {
             try
             {
-                await classify(file, await File.ReadAllBytesAsync(file));
+                await classify(file, await File.ReadAllBytesAsync(file, cancellation));
             }
             catch (Exception exception) when (exception is ImageFormatException or IOException or UnauthorizedAccessException || (exception is RpcException refusal && IsOfTheImage(refusal.Status)))
             {

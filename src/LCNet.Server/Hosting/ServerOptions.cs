@@ -126,7 +126,9 @@ public sealed record ServerOptions
     /// </summary>
     public string ApiKeys { get; init; } = string.Empty;
 
-    /// <summary>Connections of each of the two ports, 1 to 1,000,000 (default 1024); one more is closed at once.</summary>
+    /// <summary>
+    /// Connections of each of the two ports, 1 to 1,000,000 (default 1024), but no more than this process may open files for, which is logged at start; one more is closed at once.
+    /// </summary>
     public int MaxConnections { get; init; } = 1024;
 
     /// <summary>
@@ -137,7 +139,9 @@ public sealed record ServerOptions
     /// <summary>Calls of one connection at a time, 1 to 65,536 (default 100); clients wait with further ones, and lose those that they send all the same.</summary>
     public int MaxStreamsPerConnection { get; init; } = 100;
 
-    /// <summary>Bytes of a request's headers together, 4 KiB to 1 MiB (default 16 KiB), and at most 100 of them; more are refused.</summary>
+    /// <summary>
+    /// Bytes of a request's headers together, 4 KiB to 1 MiB (default 16 KiB), and at most 100 of them; a request with more is refused, and one with more than twice as many bytes loses its connection.
+    /// </summary>
     public int MaxHeaderBytes { get; init; } = 16 * 1024;
 
     /// <summary>How long a TLS handshake, and then the headers of a request, may take to come, 1 s to 10 min (default 10 s).</summary>

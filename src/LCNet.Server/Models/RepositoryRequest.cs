@@ -14,11 +14,10 @@ internal sealed record RepositoryRequest(bool Ready)
     /// <returns>The request, or what is wrong with it: what would be ignored is refused.</returns>
     public static async Task<(RepositoryRequest? Request, string? Problem)> ReadAsync(HttpRequest request, string[] parameters)
     {
-        byte[] body;
         try
         {
-            body = (await LiveBody.ReadAsync(request, MaxBytes, request.HttpContext.RequestAborted).ConfigureAwait(false)).ToArray();
-            if (body.Length == 0)
+            ReadOnlyMemory<byte> body = await LiveBody.ReadAsync(request, MaxBytes, request.HttpContext.RequestAborted).ConfigureAwait(false);
+            if (body.IsEmpty)
             {
                 return (new RepositoryRequest(false), null);
             }
