@@ -7,8 +7,8 @@ namespace LCNet.EndToEnd.Tests;
 /// <summary>What a user may get wrong, or may have set on his machine.</summary>
 public sealed class CommandLineTests(ServerProcess server)
 {
-    private static readonly string Horse = Path.Combine(Repository.Samples, "horse", "0051.jpg");
-    private static readonly string Cat = Path.Combine(Repository.Samples, "cat", "0005.jpg");
+    private static readonly string Horse = Path.Combine(Repository.Samples, "horse", "0014.jpg");
+    private static readonly string Cat = Path.Combine(Repository.Samples, "cat", "0004.jpg");
 
     // ICU, which a language takes, is not on every machine.
     private static readonly Dictionary<string, string> German = new() { ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "0", ["LANG"] = "de_DE.UTF-8", ["LC_ALL"] = "de_DE.UTF-8" };
@@ -31,8 +31,8 @@ public sealed class CommandLineTests(ServerProcess server)
     [InlineData("--bundel: there is no such option.", "classify", "x.jpg", "--bundel", ".")]
     [InlineData("'serve'", "serve")]
     [InlineData("nowhere", "inspect", "nowhere")]
-    [InlineData("nowhere", "evaluate", "models/cifar10-resnet14/1", "nowhere")]
-    [InlineData("neither a folder with a sub-folder a class nor a text file", "load", "tests/data/cifar10/cat/0005.jpg")]
+    [InlineData("nowhere", "evaluate", "models/cifar10-lcnet/1", "nowhere")]
+    [InlineData("neither a folder with a sub-folder a class nor a text file", "load", "tests/data/cifar10/cat/0004.jpg")]
     [InlineData("README.md: there is no file '", "load", "README.md")]
     [InlineData("Could not find file", "load", "nowhere.txt")]
     public async Task AnyCommand_MistakeOfTheUser_IsOneLine(string problem, params string[] arguments)

@@ -13,24 +13,24 @@ public sealed class OwnImagesTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("lcnet-own-").FullName;
 
     [Theory]
-    [InlineData(18)]
-    [InlineData(34)]
-    [InlineData(50)]
-    public async Task Train_ImageNetResNetOnImagesOfAnySize_IsServedUnderItsClassNames(int depth)
+    [InlineData("basic", "2x4,2x8,2x16,2x32", 8)]
+    [InlineData("basic", "3x4,4x8,6x16,3x32", 16)]
+    [InlineData("bottleneck", "3x4,4x8,6x16,3x32", 16)]
+    public async Task Train_ImageNetResNetOnImagesOfAnySize_IsServedUnderItsClassNames(string block, string stages, int blocks)
     {
         string data = Path.Combine(_folder, "data");
         string models = Path.Combine(_folder, "models");
         WriteImages(data);
         (int exitCode, string output, string error) = await Repository.LcnetAsync(
-            "train", data, "--name", "own", "--output", models, "--run", Path.Combine(_folder, "run"), "--family", "imagenet", "--depth", $"{depth}", "--width", "4",
-            "--size", "48", "--epochs", "4", "--dense-epochs", "2", "--batch", "12", "--validation", "0.25", "--half-size-until", "0", "--reduced-until", "0", "--threads", "1");
+            "train", data, "--name", "own", "--output", models, "--run", Path.Combine(_folder, "run"), "--stem", "imagenet", "--block", block, "--stages", stages,
+            "--size", "48", "--epochs", "4", "--dense-share", "0.5", "--batch", "12", "--validation", "0.25", "--threads", "1");
         Assert.True(exitCode == 0, output + error);
         Assert.Contains("0 decisions differ", output, StringComparison.Ordinal);
 
         var bundle = Bundle.Open(Path.Combine(models, "own", "1"));
         Assert.Equal(Classes.Select(each => each.Label).Order(StringComparer.Ordinal), bundle.Manifest.Labels);
-        Assert.Equal(depth switch { 18 => 8, _ => 16 }, bundle.Manifest.Blocks.Count);
-        Assert.Equal(depth == 50 ? BlockSpec.Bottleneck : BlockSpec.Basic, bundle.Manifest.Blocks[0].Kind);
+        Assert.Equal(blocks, bundle.Manifest.Blocks.Count);
+        Assert.Equal(block, bundle.Manifest.Blocks[0].Kind);
         Assert.Equal((12, 12), (bundle.Manifest.Stem.Output.Height, bundle.Manifest.Stem.Output.Width));
 
         await using var server = new ServerProcess(models);

@@ -11,7 +11,7 @@ internal static class Repository
     private const string Configuration = "Release";
 #endif
 
-    public const string Model = "cifar10-resnet14";
+    public const string Model = "cifar10-lcnet";
 
     public static string Root { get; } = FindRoot();
 

@@ -10,7 +10,7 @@ public sealed class TrainCommandTests : IDisposable
     private const int Interrupt = 2;
 
     private static readonly string[] Recipe =
-        ["--depth", "8", "--width", "4", "--dense-epochs", "1", "--batch", "16", "--validation", "0.2", "--threads", "1"];
+        ["--stages", "1x4,1x8,1x16", "--dense-share", "0.5", "--batch", "16", "--validation", "0.2", "--threads", "1"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("lcnet-e2e-").FullName;
 
@@ -25,7 +25,7 @@ public sealed class TrainCommandTests : IDisposable
 
         var bundle = Bundle.Open(Path.Combine(_folder, "models", "tiny", "1"));
         Assert.Equal(10, bundle.Manifest.Labels.Count);
-        Assert.Equal("8", bundle.Manifest.Provenance.Recipe["depth"]);
+        Assert.Equal("1x4,1x8,1x16", bundle.Manifest.Provenance.Recipe["stages"]);
         CalibrationPoint claimed = bundle.Manifest.Calibration[^1];
         (int evaluated, string report, string failure) = await Repository.LcnetAsync("evaluate", bundle.Folder, Repository.Samples, "--json");
         Assert.True(evaluated == 0, failure);
@@ -74,11 +74,11 @@ public sealed class TrainCommandTests : IDisposable
     public async Task Train_EverythingWrong_SaysAllOfItBeforeItReadsAnImage()
     {
         (int exitCode, _, string error) = await Repository.LcnetAsync(
-            "train", Path.Combine(_folder, "nowhere"), "--name", "Not A Name", "--depth", "9", "--epochs", "0");
+            "train", Path.Combine(_folder, "nowhere"), "--name", "Not A Name", "--stages", "9", "--epochs", "0");
 
         Assert.Equal(1, exitCode);
         Assert.Contains("name:", error, StringComparison.Ordinal);
-        Assert.Contains("depth:", error, StringComparison.Ordinal);
+        Assert.Contains("stages:", error, StringComparison.Ordinal);
         Assert.Contains("epochs:", error, StringComparison.Ordinal);
     }
 

@@ -7,12 +7,12 @@ namespace LCNet.EndToEnd.Tests;
 
 /// <summary>
 /// The claims of the shipped bundle on the whole validation split. They need the training images, which are not in the repository:
-/// set LCNET_CIFAR10 to the folder with one sub-folder a class. A bundle that was trained on copies of them in another form can be held to nothing here.
+/// set LCNET_CIFAR10 to the folder with one sub-folder a class.
 /// </summary>
 public sealed class ValidationSplitTests(ServerProcess server)
 {
     private static readonly string? Data = Environment.GetEnvironmentVariable("LCNET_CIFAR10");
-    private static readonly Lazy<Task<(JsonElement Full, JsonElement Half, string[] Files)?>> Reports = new(RunEvaluate);
+    private static readonly Lazy<Task<(JsonElement Full, JsonElement Half, string[] Files)>> Reports = new(RunEvaluate);
 
     [Fact]
     public async Task Evaluate_ValidationSplit_IsWhatTheBundleClaims()
@@ -22,7 +22,7 @@ public sealed class ValidationSplitTests(ServerProcess server)
 
         AssertEqual(manifest.Calibration.Single(point => point.Effort == 1), full);
         AssertEqual(manifest.Calibration.Single(point => point.Effort == 0.5), half);
-        Assert.InRange(full.GetProperty("mean_flops").GetDouble() / manifest.Dense.Flops, 0, 0.6);
+        Assert.InRange(full.GetProperty("mean_flops").GetDouble() / manifest.Dense.Flops, 0, 0.62);
         Assert.InRange(half.GetProperty("mean_flops").GetDouble(), 0, 0.8 * full.GetProperty("mean_flops").GetDouble());
     }
 
@@ -68,24 +68,16 @@ public sealed class ValidationSplitTests(ServerProcess server)
     private static async Task<(JsonElement Full, JsonElement Half, string[] Files)> Evaluate()
     {
         Assert.SkipWhen(string.IsNullOrEmpty(Data), "LCNET_CIFAR10 is not set: the CIFAR-10 training images are not in the repository.");
-        (JsonElement, JsonElement, string[])? reports = await Reports.Value;
-        Assert.SkipWhen(reports is null, "The shipped bundle was trained on JPEG copies of the images that LCNET_CIFAR10 has, and its validation split is known by their pixels.");
-        return reports.Value;
+        return await Reports.Value;
     }
 
-    // Null where the images are not those that the bundle's split was made of.
-    private static async Task<(JsonElement Full, JsonElement Half, string[] Files)?> RunEvaluate()
+    private static async Task<(JsonElement Full, JsonElement Half, string[] Files)> RunEvaluate()
     {
         string list = Path.GetTempFileName();
         try
         {
             (int exitCode, string output, string error) =
                 await Repository.LcnetAsync("evaluate", Repository.Bundle, Data!, "--effort", "1", "0.5", "--list", list, "--json");
-            if (exitCode == 1 && error.StartsWith("These are not the images that ", StringComparison.Ordinal))
-            {
-                return null;
-            }
-
             Assert.True(exitCode == 0, error);
             JsonElement reports = JsonDocument.Parse(output).RootElement;
             return (reports[0], reports[1], await File.ReadAllLinesAsync(list));

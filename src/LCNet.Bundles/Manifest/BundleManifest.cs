@@ -6,7 +6,7 @@ namespace LCNet.Bundles;
 public sealed record BundleManifest
 {
     /// <summary>The format version that this build reads and writes.</summary>
-    public const int CurrentFormat = 1;
+    public const int CurrentFormat = 2;
 
     /// <summary>Name of the manifest's file in the bundle's folder.</summary>
     public const string FileName = "bundle.json";
@@ -48,6 +48,12 @@ public sealed record BundleManifest
 
     /// <summary>The static network with every gate open. Input <c>image</c>, output <c>logits</c>.</summary>
     public required SegmentSpec Dense { get; init; }
+
+    /// <summary>
+    /// The price of compute that gates get at some efforts, by ascending effort; the last is effort 1. Between them it is linear, below the first it is that of
+    /// the first.
+    /// </summary>
+    public required IReadOnlyList<EffortPrice> Prices { get; init; }
 
     /// <summary>What each effort costs and gives, measured on validation images, by ascending effort; the last is effort 1.</summary>
     public required IReadOnlyList<CalibrationPoint> Calibration { get; init; }
@@ -119,7 +125,7 @@ public sealed record SegmentSpec(
 
 /// <summary>
 /// The gates of consecutive blocks, L-Net and C-Net in one segment. Inputs <c>x</c> [N, C, H, W], the activation that enters the span, and
-/// <c>effort</c> [N, 1]; outputs <c>layers</c> [N, blocks] and <c>channels</c> [N, sum of the blocks' channels], all in [0, 1].
+/// <c>price</c> [N, 1], the price of compute; outputs <c>layers</c> [N, blocks] and <c>channels</c> [N, sum of the blocks' channels], all in [0, 1].
 /// </summary>
 /// <param name="File">ONNX file in the bundle's folder.</param>
 /// <param name="Flops">What one image costs.</param>
@@ -157,6 +163,11 @@ public sealed record BlockSpec(
     /// <summary>1×1, 3×3 and 1×1 convolutions.</summary>
     public const string Bottleneck = "bottleneck";
 }
+
+/// <summary>The price of compute at one effort: what a block or channel must be worth more than to run.</summary>
+/// <param name="Effort">In (0, 1].</param>
+/// <param name="Price">At least 0; it never rises with effort.</param>
+public sealed record EffortPrice([property: JsonRequired] double Effort, [property: JsonRequired] double Price);
 
 /// <summary>What one effort costs and gives on the validation images.</summary>
 /// <param name="Effort">In (0, 1].</param>

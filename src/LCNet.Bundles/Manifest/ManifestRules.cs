@@ -46,6 +46,7 @@ internal static partial class ManifestRules
         CheckShapes(manifest, Require);
         CheckSpans(manifest, Require);
         CheckFlops(manifest, Require);
+        CheckPrices(manifest.Prices, Require);
         CheckCalibration(manifest, Require);
 
         foreach (string file in NamedFiles(manifest))
@@ -138,6 +139,20 @@ internal static partial class ManifestRules
             decimal parts = (decimal)manifest.Stem.Flops + manifest.Head.Flops + manifest.Blocks.Sum(block =>
                 block.Flops.Shortcut + ((decimal)block.Flops.PerChannel * block.Channels) + ((decimal)block.Flops.PerChannelSquared * block.Channels * block.Channels));
             require(parts == manifest.Dense.Flops, $"dense: {manifest.Dense.Flops} FLOPs, but stem, blocks and head add up to {parts}");
+        }
+    }
+
+    private static void CheckPrices(IReadOnlyList<EffortPrice> points, Action<bool, string> require)
+    {
+        require(points.Count >= 1 && points[^1].Effort == 1, "prices: do not end at effort 1");
+        for (int i = 0; i < points.Count; i++)
+        {
+            EffortPrice point = points[i];
+            require(point.Effort is > 0 and <= 1, $"prices: effort {point.Effort} is outside (0, 1]");
+            require(point.Price >= 0 && double.IsFinite(point.Price), $"price at effort {point.Effort}: {point.Price} is not a finite number of at least 0");
+            require(
+                i == 0 || (point.Effort > points[i - 1].Effort && point.Price <= points[i - 1].Price),
+                $"price at effort {point.Effort}: effort does not rise, or the price does");
         }
     }
 

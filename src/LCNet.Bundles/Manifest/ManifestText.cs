@@ -83,7 +83,7 @@ internal static class ManifestText
     // The serializer honours nullable annotations of members only, not of elements.
     private static bool HasHoles(BundleManifest manifest) => new IEnumerable<object?>[]
     {
-        manifest.Labels, manifest.Spans, manifest.Blocks, manifest.Calibration, manifest.Files.Values, manifest.Provenance.Recipe.Values,
+        manifest.Labels, manifest.Spans, manifest.Blocks, manifest.Prices, manifest.Calibration, manifest.Files.Values, manifest.Provenance.Recipe.Values,
     }.Any(values => values.Contains(null));
 
     private static string Digest(byte[] text) => Convert.ToHexStringLower(SHA256.HashData(text));

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text.Json;
 using LCNet.Bundles;
+using LCNet.Cli.Evaluate;
 using LCNet.Cli.Load;
 using LCNet.Imaging;
 using LCNet.Runtime;
@@ -19,7 +20,7 @@ internal static class BenchCommand
 
     public static Command Create()
     {
-        var bundle = new Argument<string?>("bundle") { Description = "Folder of the bundle, for example models/cifar10-resnet14/1. Left out with --synthetic.", Arity = ArgumentArity.ZeroOrOne };
+        var bundle = new Argument<string?>("bundle") { Description = "Folder of the bundle, for example models/cifar10-lcnet/1. Left out with --synthetic.", Arity = ArgumentArity.ZeroOrOne };
         var data = new Option<string?>("--data") { Description = "Folder of images with one sub-folder a class, or of CIFAR-10's binary files. Default: random pixels." };
         var images = NumberOption.Of<int>("--images", "How many different images.", 200);
         var effort = NumberOption.Several<double>("--effort", "Efforts to measure, in (0, 1].", 1);
@@ -33,10 +34,12 @@ internal static class BenchCommand
         var server = new Option<string?>("--server") { Description = "A server of the bundle on this machine, for example http://127.0.0.1:8001, whose processor time a request is measured; needs --pid and --data." };
         var process = NumberOption.Of<int>("--pid", "The server's process.");
         var requests = NumberOption.Of<int>("--requests", "Requests to the server at each alternation.", 4000);
+        var against = new Option<string[]>("--against") { Description = "Bundles of static networks (lcnet train --gates none): measure each calibrated effort against them, at equal accuracy, instead of --effort and --max-flops.", AllowMultipleArgumentsPerToken = true };
+        var plot = new Option<string?>("--plot") { Description = "With --against: draw accuracy against time as PNG and SVG in this folder." };
         var json = new Option<string?>("--json") { Description = "Write the results to this file." };
         var command = new Command("bench", "Measure what skipping saves in time, against the static network in ONNX Runtime.")
         {
-            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, models, server, process, requests, json,
+            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, models, server, process, requests, against, plot, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -72,6 +75,13 @@ internal static class BenchCommand
                     .. parsed.GetValue(effort)!.Select(value => new BenchSetting($"effort {value:0.##}", value)),
                     .. (parsed.GetValue(cap) ?? []).Select(value => new BenchSetting($"at most {value / 1e6:0.#} MFLOPs", new EffortCurve(opened.Manifest.Calibration).EffortFor(value), value)),
                 ];
+                if (parsed.GetValue(against) is { Length: > 0 } others)
+                {
+                    await CompareAsync(opened, [.. others.Select(StaticNetwork.Open)], parsed.GetValue(data), parsed.GetValue(images), parsed.GetValue(repetitions),
+                        ComputeDevice.Parse(parsed.GetValue(device)!), parsed.GetValue(plot), parsed.GetValue(json), cancellation);
+                    return 0;
+                }
+
                 float[][] inputs = Inputs(opened.Manifest, parsed.GetValue(data), parsed.GetValue(images));
                 var benchmark = new EngineBenchmark(opened, ComputeDevice.Parse(parsed.GetValue(device)!), inputs, parsed.GetValue(repetitions));
                 var report = new BenchReport(
@@ -100,6 +110,24 @@ internal static class BenchCommand
             }
         });
         return command;
+    }
+
+    private static async Task CompareAsync(
+        Bundle bundle, StaticNetwork[] statics, string? data, int images, int repetitions, ComputeDevice device, string? plot, string? json, CancellationToken cancellation)
+    {
+        var benchmark = new AgainstBenchmark(bundle, statics, device, network => Inputs(network.Manifest, data, images), repetitions);
+        AgainstReport against = benchmark.Measure(cancellation);
+        var report = new BenchReport($"{bundle.Manifest.Model}/{bundle.Manifest.Version}", images, repetitions, Machine(), [], null, against);
+        Print(report);
+        if (plot is not null)
+        {
+            SpeedPicture.Draw(bundle.Manifest.Model, against, plot);
+        }
+
+        if (json is not null)
+        {
+            await File.WriteAllTextAsync(json, JsonSerializer.Serialize(report, Json), cancellation);
+        }
     }
 
     private static string MakeBundle(string name, double runRate, double keep, string models)
@@ -150,12 +178,29 @@ internal static class BenchCommand
             Print("saturated", setting.Saturated);
         }
 
+        foreach (EffortAgainst effort in report.Against?.Efforts ?? [])
+        {
+            Console.WriteLine(
+                $"  effort {effort.Effort,-5:0.##} top-1 {effort.Top1:P2}, {effort.MeanMflops:F2} MFLOPs; one thread {effort.OneThreadUs:F0} µs, {Speed(effort.OneThread)}; "
+                + $"saturated {effort.SaturatedUs:F0} µs, {Speed(effort.Saturated)}");
+        }
+
+        foreach (StaticAgainst network in report.Against?.Statics ?? [])
+        {
+            Console.WriteLine(
+                $"  {network.Model}, static in ONNX Runtime: top-1 {network.Top1:P2}, {network.Mflops:F2} MFLOPs; one thread {network.OneThreadUs:F0} µs; saturated {network.SaturatedUs:F0} µs");
+        }
+
         if (report.Server is { } server)
         {
             Console.WriteLine(
                 $"server: {server.ServerUs:F0} µs of processor time a request, {server.Ratio:F2} ({server.Lowest:F2}–{server.Highest:F2}) times the engine's {server.EngineUs:F0} µs; {server.Requests} requests");
         }
     }
+
+    private static string Speed(SpeedAtEqualAccuracy? speed) => speed is null
+        ? "no static network of that accuracy to compare with"
+        : $"speed at equal accuracy {speed.Ratio:F2} ({speed.Lowest:F2}–{speed.Highest:F2})";
 
     private static void Print(string title, IReadOnlyList<ContenderReport> contenders)
     {

@@ -7,7 +7,8 @@ namespace LCNet.Cli.Bench;
 /// <param name="Machine">What it ran on.</param>
 /// <param name="Settings">Results.</param>
 /// <param name="Server">What a server costs besides; null where none was measured.</param>
-internal sealed record BenchReport(string Model, int Images, int Repetitions, string Machine, IReadOnlyList<SettingReport> Settings, ServerReport? Server = null);
+/// <param name="Against">The bundle beside static networks; null where none was named, and with it there are no settings.</param>
+internal sealed record BenchReport(string Model, int Images, int Repetitions, string Machine, IReadOnlyList<SettingReport> Settings, ServerReport? Server = null, AgainstReport? Against = null);
 
 /// <summary>Processor time of a server against that of its engine alone, decoding included in both.</summary>
 /// <param name="Requests">In all.</param>

@@ -3,11 +3,11 @@ using LCNet.Runtime;
 
 namespace LCNet.Cli.Bench;
 
-/// <summary>One way to run a network, on one thread. Not thread-safe.</summary>
+/// <summary>One way to run a network on some images, on one thread. Not thread-safe.</summary>
 /// <param name="name">What results call it.</param>
-/// <param name="run">Runs one image.</param>
+/// <param name="run">Runs the image of an index.</param>
 /// <param name="owned">Disposed of with it.</param>
-internal sealed class Contender(string name, Action<float[]> run, params IDisposable[] owned) : IDisposable
+internal sealed class Contender(string name, Action<int> run, params IDisposable[] owned) : IDisposable
 {
     /// <summary>What the other contenders are compared with.</summary>
     public const string Baseline = "onnxruntime static";
@@ -16,7 +16,8 @@ internal sealed class Contender(string name, Action<float[]> run, params IDispos
     public string Name => name;
 
     /// <summary>Runs one image.</summary>
-    public void Run(float[] image) => run(image);
+    /// <param name="image">Its index.</param>
+    public void Run(int image) => run(image);
 
     public void Dispose()
     {
@@ -27,33 +28,35 @@ internal sealed class Contender(string name, Action<float[]> run, params IDispos
     }
 
     /// <summary>The static network in one ONNX Runtime session, and each executor at a setting of the dial.</summary>
-    public static Contender[] All(Bundle bundle, ComputeDevice device, BenchSetting setting)
+    public static Contender[] All(Bundle bundle, ComputeDevice device, BenchSetting setting, float[][] images)
     {
-        var contenders = new List<Contender> { Static(bundle, device), Gated("onnxruntime", bundle, new OnnxExecutor(bundle, device), setting) };
+        var contenders = new List<Contender> { Static(Baseline, bundle, device, images), Gated("onnxruntime", bundle, new OnnxExecutor(bundle, device), setting, images) };
         if (!device.IsCuda)
         {
-            contenders.Add(Gated("simd", bundle, new SimdExecutor(bundle), setting));
+            contenders.Add(Gated("simd", bundle, new SimdExecutor(bundle), setting, images));
         }
 
         return [.. contenders];
     }
 
-    private static Contender Static(Bundle bundle, ComputeDevice device)
+    /// <summary>The static network of a bundle in one ONNX Runtime session.</summary>
+    public static Contender Static(string name, Bundle bundle, ComputeDevice device, float[][] images)
     {
         var dense = new DenseNetwork(bundle, device);
         float[] logits = new float[bundle.Manifest.Labels.Count];
-        return new Contender(Baseline, image => dense.Run(image, logits), dense);
+        return new Contender(name, image => dense.Run(images[image], logits), dense);
     }
 
-    private static Contender Gated(string name, Bundle bundle, ISegmentExecutor executor, BenchSetting setting)
+    /// <summary>An executor at a setting of the dial; owned.</summary>
+    public static Contender Gated(string name, Bundle bundle, ISegmentExecutor executor, BenchSetting setting, float[][] images)
     {
         ISegmentLane lane = executor.CreateLane();
         var dispatcher = new Dispatcher(bundle, lane);
         var result = new InferenceResult(bundle.Manifest);
         float[] logits = new float[bundle.Manifest.Labels.Count];
         return setting.IsOpen
-            ? new Contender(name, image => dispatcher.RunOpen(image, logits), lane, executor)
-            : new Contender(name, image => dispatcher.Run(image, setting.Effort, setting.Cap, result), lane, executor);
+            ? new Contender(name, image => dispatcher.RunOpen(images[image], logits), lane, executor)
+            : new Contender(name, image => dispatcher.Run(images[image], setting.Effort, setting.Cap, result), lane, executor);
     }
 }
 

@@ -1,18 +1,15 @@
-using System.Diagnostics;
 using LCNet.Bundles;
 using LCNet.Runtime;
 
 namespace LCNet.Cli.Bench;
 
-/// <summary>Measures the contenders against each other: they take turns every few images, so that what disturbs the machine disturbs all of them alike.</summary>
+/// <summary>Measures each executor against the static network, at settings of the dial.</summary>
 internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float[][] images, int repetitions)
 {
-    private const int ImagesAtATurn = 20;
-    private const int ImagesToWarm = 3;
-    private const int WarmUpImages = 10;
-
     // An image's time is a median over so many passes: its planned FLOPs explain less of it than a neighbour does in one.
     private const int PassesToCorrelate = 15;
+
+    private readonly Alternation _alternation = new(images.Length, repetitions);
 
     /// <summary>Measures one setting.</summary>
     public SettingReport Measure(BenchSetting setting, CancellationToken cancellation)
@@ -43,32 +40,12 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
 
     private List<ContenderReport> OneThread(BenchSetting setting, double[] flops, double reduction, CancellationToken cancellation)
     {
-        Contender[] contenders = Contender.All(bundle, device, setting);
+        Contender[] contenders = Contender.All(bundle, device, setting, images);
         try
         {
-            double[][][] times = [.. contenders.Select(_ => NewTimes())];
-            long[] bytes = new long[contenders.Length];
-            WarmUp(contenders);
-            for (int repetition = 0; repetition < repetitions; repetition++)
-            {
-                for (int first = 0; first < images.Length; first += ImagesAtATurn)
-                {
-                    cancellation.ThrowIfCancellationRequested();
-                    for (int turn = 0; turn < contenders.Length; turn++)
-                    {
-                        // Who goes first changes, too.
-                        int who = (turn + repetition) % contenders.Length;
-
-                        WarmCaches(contenders[who], first);
-                        long before = GC.GetAllocatedBytesForCurrentThread();
-                        Time(contenders[who], first, times[who][repetition]);
-                        bytes[who] += GC.GetAllocatedBytesForCurrentThread() - before;
-                    }
-                }
-            }
-
+            AlternationTimes times = _alternation.OneThread(contenders, cancellation);
             double?[] correlations = [.. contenders.Select(contender => setting.IsOpen || contender.Name == Contender.Baseline ? null : Correlate(contender, flops))];
-            return Report(contenders, times, reduction, bytes, correlations);
+            return Report(contenders, times, reduction, correlations);
         }
         finally
         {
@@ -78,28 +55,10 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
 
     private List<ContenderReport> Saturated(BenchSetting setting, double reduction, CancellationToken cancellation)
     {
-        int threads = Environment.ProcessorCount;
-        Contender[][] contenders = [.. Enumerable.Range(0, threads).Select(_ => Contender.All(bundle, device, setting))];
+        Contender[][] contenders = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Contender.All(bundle, device, setting, images))];
         try
         {
-            double[][][] times = [.. contenders[0].Select(_ => NewTimes())];
-            double[][] walls = [.. contenders[0].Select(_ => new double[repetitions])];
-            Array.ForEach(contenders, WarmUp);
-            int turnLength = ImagesAtATurn * threads;
-            for (int repetition = 0; repetition < repetitions; repetition++)
-            {
-                for (int first = 0; first < images.Length; first += turnLength)
-                {
-                    for (int turn = 0; turn < walls.Length; turn++)
-                    {
-                        cancellation.ThrowIfCancellationRequested();
-                        int who = (turn + repetition) % walls.Length;
-                        walls[who][repetition] += TimeTogether([.. contenders.Select(own => own[who])], first, Math.Min(first + turnLength, images.Length), times[who][repetition]);
-                    }
-                }
-            }
-
-            return Report(contenders[0], times, reduction, null, null, walls);
+            return Report(contenders[0], _alternation.Saturated(contenders, cancellation), reduction, null);
         }
         finally
         {
@@ -107,78 +66,16 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
         }
     }
 
-    private double TimeTogether(Contender[] own, int first, int end, double[] times)
+    private List<ContenderReport> Report(Contender[] contenders, AlternationTimes times, double reduction, double?[]? correlations)
     {
-        int next = first - 1;
-        long begin = 0;
-        long[] ends = new long[own.Length];
-
-        // The clock runs from where all threads are there until the last image is done.
-        using var start = new Barrier(own.Length, _ => begin = Stopwatch.GetTimestamp());
-        Thread[] threads = [.. own.Select((contender, thread) => new Thread(() =>
-        {
-            WarmCaches(contender, first);
-            start.SignalAndWait();
-            for (int i = Interlocked.Increment(ref next); i < end; i = Interlocked.Increment(ref next))
-            {
-                long before = Stopwatch.GetTimestamp();
-                contender.Run(images[i]);
-                times[i] = Stopwatch.GetElapsedTime(before).TotalSeconds;
-            }
-
-            ends[thread] = Stopwatch.GetTimestamp();
-        }))];
-        Array.ForEach(threads, thread => thread.Start());
-        Array.ForEach(threads, thread => thread.Join());
-        return Stopwatch.GetElapsedTime(begin, ends.Max()).TotalSeconds;
-    }
-
-    // Not timed: the caches hold what the contender before computed with, as on a server they do not.
-    private void WarmCaches(Contender contender, int first)
-    {
-        for (int image = first; image < Math.Min(first + ImagesToWarm, images.Length); image++)
-        {
-            contender.Run(images[image]);
-        }
-    }
-
-    private void Time(Contender contender, int first, double[] times)
-    {
-        int end = Math.Min(first + ImagesAtATurn, images.Length);
-        for (int i = first; i < end; i++)
-        {
-            long start = Stopwatch.GetTimestamp();
-            contender.Run(images[i]);
-            times[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        }
-    }
-
-    private void WarmUp(Contender[] contenders)
-    {
-        foreach (Contender contender in contenders)
-        {
-            // Long enough for the methods to be compiled with all optimizations.
-            long start = Stopwatch.GetTimestamp();
-            for (int i = 0; i < WarmUpImages || Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(1); i++)
-            {
-                contender.Run(images[i % images.Length]);
-            }
-        }
-    }
-
-    private double[][] NewTimes() => [.. Enumerable.Range(0, repetitions).Select(_ => new double[images.Length])];
-
-    private List<ContenderReport> Report(
-        Contender[] contenders, double[][][] times, double reduction, long[]? bytes, double?[]? correlations, double[][]? walls = null)
-    {
-        double[][] totals = walls ?? [.. times.Select(own => own.Select(repetition => repetition.Sum()).ToArray())];
+        double[][] totals = times.Totals;
         int baseline = Array.FindIndex(contenders, contender => contender.Name == Contender.Baseline);
         var reports = new List<ContenderReport>();
         for (int who = 0; who < contenders.Length; who++)
         {
             double[] ratios = [.. totals[baseline].Zip(totals[who], (theirs, own) => theirs / own)];
             double ratio = Statistics.Median(ratios);
-            double[] latencies = [.. times[who].SelectMany(repetition => repetition).Order()];
+            double[] latencies = [.. times.Seconds[who].SelectMany(repetition => repetition).Order()];
             reports.Add(new ContenderReport(
                 contenders[who].Name,
                 ratio,
@@ -189,7 +86,7 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
                 1e6 * Statistics.NearestRank(latencies, 50),
                 1e6 * Statistics.NearestRank(latencies, 95),
                 1e6 * Statistics.NearestRank(latencies, 99),
-                bytes is null ? null : bytes[who] / (double)(repetitions * images.Length),
+                times.Bytes is null ? null : times.Bytes[who] / (double)(repetitions * images.Length),
                 correlations?[who]));
         }
 
@@ -202,9 +99,9 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
         double[][] passes = [.. Enumerable.Range(0, PassesToCorrelate).Select(_ => new double[images.Length])];
         foreach (double[] times in passes)
         {
-            for (int first = 0; first < images.Length; first += ImagesAtATurn)
+            for (int first = 0; first < images.Length; first += Alternation.ImagesAtATurn)
             {
-                Time(contender, first, times);
+                _alternation.Time(contender, first, times);
             }
         }
 
@@ -221,7 +118,7 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
 
     private static double TurnOf(double[] times, int image)
     {
-        int first = image - (image % ImagesAtATurn);
-        return times.AsSpan(first, Math.Min(ImagesAtATurn, times.Length - first)).ToArray().Average();
+        int first = image - (image % Alternation.ImagesAtATurn);
+        return times.AsSpan(first, Math.Min(Alternation.ImagesAtATurn, times.Length - first)).ToArray().Average();
     }
 }

@@ -14,7 +14,7 @@ internal static class EvaluateCommand
 
     public static Command Create()
     {
-        var bundle = new Argument<string>("bundle") { Description = "Folder of the bundle, for example models/cifar10-resnet14/1." };
+        var bundle = new Argument<string>("bundle") { Description = "Folder of the bundle, for example models/cifar10-lcnet/1." };
         var data = new Argument<string>("data") { Description = "Folder of images with one sub-folder a class, or of CIFAR-10's binary files." };
         var effort = NumberOption.Several<double>("--effort", "Efforts to measure, in (0, 1]. Default: 1, unless --max-flops is given.");
         var cap = NumberOption.Several<long>("--max-flops", "Caps on each image's FLOPs to measure.");
@@ -23,12 +23,13 @@ internal static class EvaluateCommand
         var list = new Option<string?>("--list") { Description = "Write the files of the split to this file, a line each (image folders only)." };
         var plot = new Option<string?>("--plot") { Description = "Draw accuracy against MACs, FLOPs of easy and hard images, and channels that run, as PNG and SVG in this folder." };
         var card = new Option<string?>("--card") { Description = "Write a model card to this Markdown file." };
+        var against = new Option<string[]>("--against") { Description = "Bundles of static networks (lcnet train --gates none) to draw and list beside this one, in --plot and --card.", AllowMultipleArgumentsPerToken = true };
         var judge = new Option<string?>("--judge") { Description = "Bundle whose static network tells easy images from hard ones, for --plot and --card. Default: this bundle." };
         var device = new Option<string>("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
         var json = new Option<bool>("--json") { Description = "Print JSON." };
         var command = new Command("evaluate", "Measure top-1, planned FLOPs and per-block run rates of a bundle.")
         {
-            bundle, data, effort, cap, split, list, plot, card, judge, device, json,
+            bundle, data, effort, cap, split, list, plot, against, card, judge, device, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -64,19 +65,20 @@ internal static class EvaluateCommand
             }
 
             (string? pictures, string? cardFile) = (parsed.GetValue(plot), parsed.GetValue(card));
+            StaticNetwork[] statics = [.. (parsed.GetValue(against) ?? []).Select(StaticNetwork.Open)];
             if (pictures is not null || cardFile is not null)
             {
                 bool[] easy = evaluator.FindEasyImages(parsed.GetValue(judge) is string other ? Bundle.Open(other) : opened, cancellation);
                 measurements = [.. measurements.Select(point => point with { Easy = EasyImages.Of(point.Flops, easy) })];
                 if (pictures is not null)
                 {
-                    Draw(opened.Manifest, pictures, measurements, easy);
+                    Draw(opened.Manifest, statics, pictures, measurements, easy);
                 }
             }
 
             if (cardFile is not null)
             {
-                await File.WriteAllTextAsync(cardFile, ModelCard.Write(opened.Manifest, measurements), cancellation);
+                await File.WriteAllTextAsync(cardFile, ModelCard.Write(opened.Manifest, measurements, statics), cancellation);
             }
 
             if (parsed.GetValue(json))
@@ -124,12 +126,12 @@ internal static class EvaluateCommand
         return split == "validation" ? sides.Validation : sides.Training;
     }
 
-    private static void Draw(BundleManifest manifest, string folder, List<Measurement> measurements, bool[] easy)
+    private static void Draw(BundleManifest manifest, StaticNetwork[] statics, string folder, List<Measurement> measurements, bool[] easy)
     {
         var pictures = new Pictures(folder, manifest);
         Measurement first = measurements[0];
         pictures.AccuracyAgainstMacs(
-            [.. measurements.Where(point => point.Effort is not null)], [.. measurements.Where(point => point.MaxFlops is not null)], PublishedResult.For(manifest.Labels));
+            [.. measurements.Where(point => point.Effort is not null)], [.. measurements.Where(point => point.MaxFlops is not null)], statics, PublishedResult.For(manifest.Labels));
         pictures.FlopsOfEasyAndHard(first, easy);
         pictures.Channels(first);
     }

@@ -15,7 +15,8 @@ internal static class ModelCard
     /// <summary>Writes the card.</summary>
     /// <param name="manifest">Of the bundle.</param>
     /// <param name="measurements">On the validation images; the first is the one whose classes and gates are shown.</param>
-    public static string Write(BundleManifest manifest, IReadOnlyList<Measurement> measurements)
+    /// <param name="statics">Networks without gates to compare it with; may be empty.</param>
+    public static string Write(BundleManifest manifest, IReadOnlyList<Measurement> measurements, IReadOnlyList<StaticNetwork> statics)
     {
         var text = new StringBuilder();
         Provenance origin = manifest.Provenance;
@@ -29,6 +30,16 @@ internal static class ModelCard
         foreach (Measurement point in measurements)
         {
             Line(text, $"| {point.Dial} | {100 * point.Top1:F2} % | {100 * point.Top1StandardError:F2} | {point.MeanFlops / FlopsOfMac:F2} | {100 * point.MeanFlops / point.DenseFlops:F1} % | {point.P5Flops / FlopsOfMac:F2} | {point.P95Flops / FlopsOfMac:F2} |");
+        }
+
+        if (statics.Count > 0)
+        {
+            Line(text, $"\nStatic networks of the same recipe, on the same images:\n\n| network | stages | epochs | top-1 | M MACs |\n| --- | --- | --- | --- | --- |");
+            foreach (StaticNetwork network in statics.OrderBy(network => network.Flops))
+            {
+                Provenance training = network.Bundle.Manifest.Provenance;
+                Line(text, $"| {network.Name} | {training.Recipe.GetValueOrDefault("stages", "–")} | {training.Epochs} | {100 * network.Top1:F2} % | {network.Flops / FlopsOfMac:F2} |");
+            }
         }
 
         if (first.Easy is EasyImages easy)

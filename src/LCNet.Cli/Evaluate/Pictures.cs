@@ -11,12 +11,13 @@ internal sealed class Pictures(string folder, BundleManifest manifest)
     private const int Bins = 40;
     private const double FlopsOfMac = 2e6;
 
-    /// <summary>Accuracy against mean MACs under effort and under caps, with the published points.</summary>
-    public void AccuracyAgainstMacs(IReadOnlyList<Measurement> byEffort, IReadOnlyList<Measurement> byCap, IReadOnlyList<PublishedResult> published)
+    /// <summary>Accuracy against mean MACs under effort and under caps, with static networks of one's own and the published points.</summary>
+    public void AccuracyAgainstMacs(IReadOnlyList<Measurement> byEffort, IReadOnlyList<Measurement> byCap, StaticNetwork[] statics, IReadOnlyList<PublishedResult> published)
     {
         using var plot = new Plot();
-        Curve(plot, byEffort, $"{manifest.Model}, by effort");
-        Curve(plot, byCap, $"{manifest.Model}, by cap");
+        Curve(plot, [.. byEffort.Select(point => (point.MeanFlops, point.Top1))], $"{manifest.Model}, by effort");
+        Curve(plot, [.. byCap.Select(point => (point.MeanFlops, point.Top1))], $"{manifest.Model}, by cap");
+        Curve(plot, [.. statics.Select(network => ((double)network.Flops, network.Top1))], "static networks of the same recipe");
         Points(plot, [.. published.Where(point => point.Dynamic)], "published, dynamic", MarkerShape.FilledDiamond);
         Points(plot, [.. published.Where(point => !point.Dynamic)], "published, static", MarkerShape.OpenSquare);
         plot.Title($"{manifest.Model}: accuracy against compute");
@@ -92,13 +93,13 @@ internal sealed class Pictures(string folder, BundleManifest manifest)
         Save(plot, "channels");
     }
 
-    private static void Curve(Plot plot, IReadOnlyList<Measurement> measurements, string name)
+    private static void Curve(Plot plot, (double Flops, double Top1)[] points, string name)
     {
-        if (measurements.Count > 0)
+        if (points.Length > 0)
         {
-            Measurement[] ordered = [.. measurements.OrderBy(point => point.MeanFlops)];
+            (double Flops, double Top1)[] ordered = [.. points.OrderBy(point => point.Flops)];
             var line = plot.Add.Scatter(
-                ordered.Select(point => point.MeanFlops / FlopsOfMac).ToArray(), ordered.Select(point => 100 * point.Top1).ToArray());
+                ordered.Select(point => point.Flops / FlopsOfMac).ToArray(), ordered.Select(point => 100 * point.Top1).ToArray());
             line.LegendText = name;
             line.LineWidth = 2;
             line.MarkerSize = 8;

@@ -9,7 +9,7 @@ internal static class InspectCommand
 {
     public static Command Create()
     {
-        var bundle = new Argument<string>("bundle") { Description = "Folder of the bundle, for example models/cifar10-resnet14/1." };
+        var bundle = new Argument<string>("bundle") { Description = "Folder of the bundle, for example models/cifar10-lcnet/1." };
         var command = new Command("inspect", "Verify a bundle and print its blocks, shapes and FLOPs.") { bundle };
         command.SetAction(parsed =>
         {

@@ -8,40 +8,39 @@ namespace LCNet.Cli.Train;
 /// <summary>The recipe as command-line options, with the recipe's own defaults.</summary>
 internal sealed class RecipeOptions(TrainingOptions defaults)
 {
-    private readonly Option<StemKind> _family = Make("--family", "Family of the backbone: cifar for small images, imagenet for large ones.", defaults.Family);
-    private readonly Option<int> _depth = NumberOption.Of("--depth", "Depth of the ResNet: 2·stages·n+2 of the CIFAR family, 18, 34 or 50 of the ImageNet family.", defaults.Depth);
-    private readonly Option<int> _stages = NumberOption.Of("--stages", "Stages of the CIFAR family, 1 to 4: the resolution halves and the width doubles from one to the next.", defaults.Stages);
-    private readonly Option<int> _width = NumberOption.Of("--width", "Channels of the first stage.", defaults.Width);
+    private readonly Option<StemKind> _stem = Make("--stem", "What stands in front of the first block: cifar for small images, imagenet for large ones.", defaults.Stem);
+    private readonly Option<BlockKind> _block = Make("--block", "Residual block: basic or bottleneck.", defaults.Block);
+    private readonly Option<string> _stages = Make("--stages", "Blocks x width of each stage; the resolution halves from one to the next. The first may have 0 blocks: its width is that of the stem.", defaults.Stages);
     private readonly Option<int> _size = NumberOption.Of("--size", "Height and width of the input in pixels; images are scaled and cropped to it.", defaults.InputSize);
     private readonly Option<GateSpan> _span = Make("--span", "Which blocks a gate decides at once: block, stage or model.", defaults.Span);
     private readonly Option<GateKinds> _gates = Make("--gates", "Which gates are trained: both, layers, channels or none; the others stay open.", defaults.Gates);
     private readonly Option<int> _epochs = NumberOption.Of("--epochs", "Passes over the training images, dense phase included.", defaults.Epochs);
-    private readonly Option<int> _dense = NumberOption.Of("--dense-epochs", "Epochs of the warm start with every gate open.", defaults.DenseEpochs);
+    private readonly Option<double> _dense = NumberOption.Of("--dense-share", "Share of the epochs that come before gates, in [0, 1).", defaults.DenseShare);
     private readonly Option<int> _batch = NumberOption.Of("--batch", "Images a step.", defaults.BatchSize);
     private readonly Option<double> _rate = NumberOption.Of("--learning-rate", "Peak learning rate.", defaults.LearningRate);
     private readonly Option<double> _warmUp = NumberOption.Of("--warm-up", "Share of the steps in which the learning rate rises, in (0, 1).", defaults.WarmUp);
-    private readonly Option<double> _gateRate = NumberOption.Of("--gate-rate", "Learning rate of the gates as a share of the backbone's, in (0, 1].", defaults.GateRate);
     private readonly Option<double> _decay = NumberOption.Of("--weight-decay", "L2 penalty on the backbone's weights.", defaults.WeightDecay);
     private readonly Option<double> _smoothing = NumberOption.Of("--label-smoothing", "Label smoothing, in [0, 1).", defaults.LabelSmoothing);
     private readonly Option<double> _budget = NumberOption.Of("--budget", "Mean planned FLOPs at effort 1, as a share of dense; at effort e it is e times as much.", defaults.Budget);
-    private readonly Option<double> _startShare = NumberOption.Of("--start-share", "Share of dense FLOPs that gates are held to when the gated phase begins.", defaults.StartShare);
     private readonly Option<double> _lowest = NumberOption.Of("--min-effort", "Lowest effort that is trained.", defaults.MinEffort);
-    private readonly Option<double> _flops = NumberOption.Of("--flops-weight", "Weight of the FLOPs loss.", defaults.FlopsWeight);
-    private readonly Option<double> _usage = NumberOption.Of("--usage-weight", "Weight of the loss that keeps L-Net gates from becoming constant.", defaults.UsageWeight);
-    private readonly Option<double> _distillation = NumberOption.Of("--distillation", "Share of the loss that comes from the teacher's outputs, in [0, 1].", defaults.DistillationWeight);
+    private readonly Option<double> _anyDepth = NumberOption.Of("--any-depth", "Share of the images of the dense phase that skip blocks at random, in [0, 1].", defaults.AnyDepth);
+    private readonly Option<double> _tightening = NumberOption.Of("--tightening", "Share of the gated phase in which FLOPs fall from dense ones to the budget, in (0, 1].", defaults.Tightening);
+    private readonly Option<int> _hidden = NumberOption.Of("--hidden", "Units of the hidden layer of each L-Net gate; 0 for none.", defaults.HiddenUnits);
+    private readonly Option<double> _distillation = NumberOption.Of("--distillation", "Share of the loss that comes from a teacher's outputs, in [0, 1]; without one the gated phase learns from the dense phase's.", defaults.DistillationWeight);
     private readonly Option<double> _validation = NumberOption.Of("--validation", "Share of each class held back for validation, in (0, 1).", defaults.ValidationFraction);
     private readonly Option<int> _seed = NumberOption.Of("--seed", "Seed of weights, order, augmentation and efforts.", defaults.Seed);
     private readonly Option<int> _crop = NumberOption.Of("--crop", "Pixels of padding before a random crop; 0 for none.", defaults.Augmentation.CropPadding);
     private readonly Option<bool> _flip = Make("--flip", "Mirror every other image.", defaults.Augmentation.Flip);
     private readonly Option<double> _erase = NumberOption.Of("--erase", "Share of images in which a square is erased, in [0, 1].", defaults.Augmentation.EraseProbability);
-    private readonly Option<double> _halfSize = NumberOption.Of("--half-size-until", "Share of the epochs that run at half the resolution, which is faster.", defaults.HalfSizeUntil);
-    private readonly Option<double> _reduced = NumberOption.Of("--reduced-until", "Share of the epochs after which all run at full resolution; before it, at three quarters.", defaults.ReducedUntil);
+    private readonly Option<double> _biasRate = NumberOption.Of("--bias-rate", "Learning rate of batch norm and biases as a multiple of that of the weights.", defaults.BiasRate);
+    private readonly Option<bool> _patchStem = Make("--patch-stem", "Begin the stem as the principal components of the images' patches.", defaults.PatchStem);
+    private readonly Option<double> _averaging = NumberOption.Of("--averaging", "Decay a step of the moving average of weights, in [0, 1); 0 for the last weights.", defaults.Averaging);
 
     public void AddTo(Command command)
     {
         foreach (Option option in new Option[]
         {
-            _family, _depth, _stages, _width, _size, _span, _gates, _epochs, _dense, _batch, _rate, _warmUp, _gateRate, _decay, _smoothing, _budget, _startShare, _lowest, _flops, _usage, _distillation, _validation, _seed, _crop, _flip, _erase, _halfSize, _reduced,
+            _stem, _block, _stages, _size, _span, _gates, _epochs, _dense, _batch, _rate, _warmUp, _decay, _smoothing, _budget, _lowest, _anyDepth, _tightening, _hidden, _distillation, _validation, _seed, _crop, _flip, _erase, _biasRate, _patchStem, _averaging,
         })
         {
             command.Options.Add(option);
@@ -50,31 +49,30 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
 
     public TrainingOptions Read(ParseResult parsed) => new()
     {
-        Family = parsed.GetValue(_family),
-        Depth = parsed.GetValue(_depth),
-        Stages = parsed.GetValue(_stages),
-        Width = parsed.GetValue(_width),
+        Stem = parsed.GetValue(_stem),
+        Block = parsed.GetValue(_block),
+        Stages = parsed.GetValue(_stages)!,
         InputSize = parsed.GetValue(_size),
         Span = parsed.GetValue(_span),
         Gates = parsed.GetValue(_gates),
         Epochs = parsed.GetValue(_epochs),
-        DenseEpochs = parsed.GetValue(_dense),
+        DenseShare = parsed.GetValue(_dense),
         BatchSize = parsed.GetValue(_batch),
         LearningRate = parsed.GetValue(_rate),
         WarmUp = parsed.GetValue(_warmUp),
-        GateRate = parsed.GetValue(_gateRate),
         WeightDecay = parsed.GetValue(_decay),
         LabelSmoothing = parsed.GetValue(_smoothing),
         Budget = parsed.GetValue(_budget),
-        StartShare = parsed.GetValue(_startShare),
         MinEffort = parsed.GetValue(_lowest),
-        FlopsWeight = parsed.GetValue(_flops),
-        UsageWeight = parsed.GetValue(_usage),
+        AnyDepth = parsed.GetValue(_anyDepth),
+        Tightening = parsed.GetValue(_tightening),
+        HiddenUnits = parsed.GetValue(_hidden),
         DistillationWeight = parsed.GetValue(_distillation),
         ValidationFraction = parsed.GetValue(_validation),
         Seed = parsed.GetValue(_seed),
-        HalfSizeUntil = parsed.GetValue(_halfSize),
-        ReducedUntil = parsed.GetValue(_reduced),
+        BiasRate = parsed.GetValue(_biasRate),
+        PatchStem = parsed.GetValue(_patchStem),
+        Averaging = parsed.GetValue(_averaging),
         Augmentation = new()
         {
             CropPadding = parsed.GetValue(_crop),
@@ -88,33 +86,32 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     {
         FormattableString[] entries =
         [
-            $"family={options.Family}",
-            $"depth={options.Depth}",
+            $"stem={options.Stem}",
+            $"block={options.Block}",
             $"stages={options.Stages}",
-            $"width={options.Width}",
             $"input_size={options.InputSize}",
             $"span={options.Span}",
             $"gates={options.Gates}",
-            $"dense_epochs={options.DenseEpochs}",
+            $"dense_share={options.DenseShare}",
             $"batch_size={options.BatchSize}",
             $"learning_rate={options.LearningRate}",
             $"warm_up={options.WarmUp}",
-            $"gate_rate={options.GateRate}",
             $"weight_decay={options.WeightDecay}",
             $"label_smoothing={options.LabelSmoothing}",
             $"budget={options.Budget}",
-            $"start_share={options.StartShare}",
             $"min_effort={options.MinEffort}",
-            $"flops_weight={options.FlopsWeight}",
-            $"usage_weight={options.UsageWeight}",
+            $"any_depth={options.AnyDepth}",
+            $"tightening={options.Tightening}",
+            $"hidden_units={options.HiddenUnits}",
             $"teacher={options.Teacher ?? "none"}",
             $"distillation_weight={options.DistillationWeight}",
             $"{DataSource.ValidationFraction}={options.ValidationFraction}",
             $"crop_padding={options.Augmentation.CropPadding}",
             $"flip={options.Augmentation.Flip}",
             $"erase_probability={options.Augmentation.EraseProbability}",
-            $"half_size_until={options.HalfSizeUntil}",
-            $"reduced_until={options.ReducedUntil}",
+            $"bias_rate={options.BiasRate}",
+            $"patch_stem={options.PatchStem}",
+            $"averaging={options.Averaging}",
             $"initial={options.Initial ?? "random"}",
         ];
         return new SortedDictionary<string, string>(

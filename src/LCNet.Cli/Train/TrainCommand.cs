@@ -26,7 +26,7 @@ internal static class TrainCommand
         var note = new Option<string?>("--note") { Description = "What a reader must know of the data; written to the bundle's provenance." };
         var run = new Option<string?>("--run") { Description = "Folder for checkpoints. Default: .runs/<name>." };
         var resume = new Option<bool>("--resume") { Description = "Go on from the run's last checkpoint; the result is that of an uninterrupted run." };
-        var initial = new Option<string?>("--initial") { Description = "Checkpoint of the same backbone whose weights training starts from; those of its gates too where they have the same span." };
+        var initial = new Option<string?>("--initial") { Description = "Checkpoint of the same backbone whose weights training starts from." };
         var teacher = new Option<string?>("--teacher") { Description = "Checkpoint of a network whose dense outputs training learns from, besides the labels." };
         var threads = NumberOption.Of<int>("--threads", "Threads of the training; 0 for one a core.", 0);
         var recipe = new RecipeOptions(Defaults);

@@ -12,6 +12,7 @@ internal sealed class BatchDispatcher
     private readonly BundleManifest _manifest;
     private readonly IBatchLane _lane;
     private readonly Planner _planner;
+    private readonly PriceCurve _prices;
     private readonly BatchScheduler _scheduler;
     private readonly BatchTrace _trace;
     private readonly int _maxImages;
@@ -26,6 +27,7 @@ internal sealed class BatchDispatcher
         _manifest = bundle.Manifest;
         _lane = lane;
         _planner = new Planner(_manifest, bundle.Flops);
+        _prices = new PriceCurve(_manifest.Prices);
         _scheduler = new BatchScheduler(bundle, costs, maxImages, lane.Tape);
         _trace = new BatchTrace(maxImages);
         _maxImages = maxImages;
@@ -65,7 +67,7 @@ internal sealed class BatchDispatcher
         {
             ImagePlan plan = images[i].Result.Plan;
             _planner.Begin(plan);
-            _scheduler.Add(plan, images[i].Effort, images[i].Cap);
+            _scheduler.Add(plan, (float)_prices.PriceFor(images[i].Effort), images[i].Cap);
             _lane.Image(i, images[i].Pixels.Span);
         }
 

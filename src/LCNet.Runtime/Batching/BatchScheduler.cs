@@ -19,7 +19,7 @@ internal sealed class BatchScheduler
     private readonly SlotPool[] _outputs;
     private readonly long[] _rest;
     private readonly ImagePlan[] _plans;
-    private readonly double[] _efforts;
+    private readonly float[] _prices;
     private readonly int[] _slots;
     private readonly int[] _all;
     private readonly int[] _running;
@@ -46,7 +46,7 @@ internal sealed class BatchScheduler
         _outputs = [.. _manifest.Blocks.Select(block => _pools[block.Output])];
         _rest = Rest(_manifest, _flops);
         _plans = new ImagePlan[maxImages];
-        _efforts = new double[maxImages];
+        _prices = new float[maxImages];
         _slots = new int[maxImages];
         _all = [.. Enumerable.Range(0, maxImages)];
         _running = new int[maxImages];
@@ -76,12 +76,12 @@ internal sealed class BatchScheduler
 
     /// <summary>Adds an image.</summary>
     /// <param name="plan">Begun; to be extended span by span before <see cref="Schedule"/>.</param>
-    /// <param name="effort">In (0, 1].</param>
+    /// <param name="price">The price of compute of the image, at least 0.</param>
     /// <param name="cap">Most FLOPs; <see cref="Planner.NoCap"/> for none.</param>
-    public void Add(ImagePlan plan, double effort, long cap)
+    public void Add(ImagePlan plan, float price, long cap)
     {
         _plans[_count] = plan;
-        _efforts[_count] = effort;
+        _prices[_count] = price;
         Bill.Begin(_count, cap);
         Bill.Expect(_count++, plan.Flops + _rest[0]);
     }
@@ -108,14 +108,14 @@ internal sealed class BatchScheduler
     {
         int rows = Charge(All, flops);
         WriteSlots(All, rows, out int rowsAt);
-        Span<float> efforts = _tape.AddValues(rows, out int effortsAt);
-        efforts.Fill(1);
+        Span<float> prices = _tape.AddValues(rows, out int pricesAt);
+        prices.Clear();
         for (int image = 0; image < _count; image++)
         {
-            efforts[image] = (float)_efforts[image];
+            prices[image] = _prices[image];
         }
 
-        return new RowReading(rows, rowsAt, effortsAt);
+        return new RowReading(rows, rowsAt, pricesAt);
     }
 
     /// <summary>Schedules the blocks of a span that every plan has decided.</summary>

@@ -78,7 +78,7 @@ internal static class BatchWarmUp
         DispatchTape tape = lane.Tape;
         tape.Clear();
         tape.AddIndices(rows, out int rowsAt).Clear();
-        tape.AddValues(rows, out int effortsAt).Fill(1);
+        tape.AddValues(rows, out int pricesAt).Clear();
         Span<long> keep = tape.AddIndices(channels, out int keepAt);
         for (int i = 0; i < channels; i++)
         {
@@ -89,6 +89,6 @@ internal static class BatchWarmUp
         tape.AddValues(rows, out int layersAt).Fill(1);
         lane.Load();
         dispatch = new BlockDispatch(0, rows, channels, rowsAt, keepAt, scalesAt, layersAt, 0);
-        return new RowReading(rows, rowsAt, effortsAt);
+        return new RowReading(rows, rowsAt, pricesAt);
     }
 }

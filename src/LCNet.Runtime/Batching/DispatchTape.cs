@@ -3,7 +3,7 @@ using LCNet.Bundles;
 namespace LCNet.Runtime;
 
 /// <summary>
-/// The small inputs of the dispatches of one span, one after another: indices of rows and channels, scales and efforts. A lane takes all of them to the device
+/// The small inputs of the dispatches of one span, one after another: indices of rows and channels, scales and prices. A lane takes all of them to the device
 /// at once, right after the gates were waited for, so that no dispatch waits for a copy. Its arrays do not move. Not thread-safe.
 /// </summary>
 internal sealed class DispatchTape
@@ -26,7 +26,7 @@ internal sealed class DispatchTape
     /// <summary>Indices of rows and channels.</summary>
     public long[] Indices { get; }
 
-    /// <summary>Scales and efforts.</summary>
+    /// <summary>Scales and prices.</summary>
     public float[] Values { get; }
 
     /// <summary>How many of <see cref="Indices"/> are in use.</summary>

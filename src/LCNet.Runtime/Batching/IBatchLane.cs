@@ -23,7 +23,7 @@ internal interface IBatchLane : IDisposable
 
     /// <summary>Runs the gates of a span and waits for them.</summary>
     /// <param name="span">Index of the span.</param>
-    /// <param name="reading">Rows and efforts.</param>
+    /// <param name="reading">Rows and prices.</param>
     /// <param name="layers">The salience of each block of the span, row after row; until the next call.</param>
     /// <param name="channels">The salience of each channel of each block, row after row; until the next call.</param>
     void Gate(int span, in RowReading reading, out ReadOnlySpan<float> layers, out ReadOnlySpan<float> channels);

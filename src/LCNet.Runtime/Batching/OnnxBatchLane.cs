@@ -114,11 +114,11 @@ internal sealed class OnnxBatchLane : IBatchLane
     {
         OrtIoBinding binding = _gates[span];
         using OrtValue rows = _indices.Tensor(reading.RowsAt, reading.Rows);
-        using OrtValue effort = _values.Tensor(reading.EffortsAt, reading.Rows, 1);
+        using OrtValue price = _values.Tensor(reading.PricesAt, reading.Rows, 1);
         using OrtValue layerRows = _layers[span].Tensor(reading.Rows);
         using OrtValue channelRows = _channels[span].Tensor(reading.Rows);
         binding.BindInput(RowGather.Rows, rows);
-        binding.BindInput("effort", effort);
+        binding.BindInput("price", price);
         binding.BindOutput("layers", layerRows);
         binding.BindOutput("channels", channelRows);
         _segments.Gates[span].RunWithBinding(_waiting, binding);

@@ -11,6 +11,7 @@ public sealed class Dispatcher
 {
     private readonly BundleManifest _manifest;
     private readonly FlopsModel _flops;
+    private readonly PriceCurve _prices;
     private readonly ISegmentLane _lane;
     private readonly Planner _planner;
     private readonly float[][] _layers;
@@ -26,6 +27,7 @@ public sealed class Dispatcher
         ArgumentNullException.ThrowIfNull(lane);
         _manifest = bundle.Manifest;
         _flops = bundle.Flops;
+        _prices = new PriceCurve(_manifest.Prices);
         _lane = lane;
         _planner = new Planner(_manifest, _flops);
         _layers = [.. _manifest.Spans.Select(span => new float[span.Blocks])];
@@ -42,12 +44,13 @@ public sealed class Dispatcher
     {
         ArgumentNullException.ThrowIfNull(result);
         CheckLength(image);
+        float price = (float)_prices.PriceFor(effort);
         _planner.Begin(result.Plan);
         _executed = 0;
         RunStem(image);
         for (int span = 0; span < _manifest.Spans.Count; span++)
         {
-            Decide(result.Plan, span, effort, cap);
+            Decide(result.Plan, span, price, cap);
             RunBlocks(result.Plan, _manifest.Spans[span]);
         }
 
@@ -88,7 +91,7 @@ public sealed class Dispatcher
             Try(manifest.Stem.File, () => lane.Stem(image));
             foreach ((int i, SpanSpec span) in manifest.Spans.Index())
             {
-                Try(span.File, () => lane.Gate(i, 1, new float[span.Blocks], new float[manifest.ChannelsOf(span)]));
+                Try(span.File, () => lane.Gate(i, 0, new float[span.Blocks], new float[manifest.ChannelsOf(span)]));
                 foreach (int block in Enumerable.Range(span.FirstBlock, span.Blocks))
                 {
                     int channels = manifest.Blocks[block].Channels;
@@ -131,10 +134,10 @@ public sealed class Dispatcher
         activity?.SetTag(ImageActivities.Flops, _manifest.Stem.Flops);
     }
 
-    private void Decide(ImagePlan plan, int span, double effort, long cap)
+    private void Decide(ImagePlan plan, int span, float price, long cap)
     {
         using Activity? activity = ImageActivities.Source.StartActivity(ImageActivities.Gate);
-        _lane.Gate(span, (float)effort, _layers[span], _channels[span]);
+        _lane.Gate(span, price, _layers[span], _channels[span]);
         _executed += _manifest.Spans[span].Flops;
         _planner.Decide(plan, span, _layers[span], _channels[span], cap);
         activity?.SetTag("lcnet.span", span).SetTag(ImageActivities.Flops, _manifest.Spans[span].Flops);

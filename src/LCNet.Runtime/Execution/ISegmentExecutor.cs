@@ -22,10 +22,10 @@ public interface ISegmentLane : IDisposable
 
     /// <summary>Runs the gates of a span on the current activation, which stays.</summary>
     /// <param name="span">Index of the span.</param>
-    /// <param name="effort">In (0, 1].</param>
+    /// <param name="price">The price of compute, at least 0.</param>
     /// <param name="layers">Takes the salience of each block of the span.</param>
     /// <param name="channels">Takes the salience of each channel, block after block.</param>
-    void Gate(int span, float effort, Span<float> layers, Span<float> channels);
+    void Gate(int span, float price, Span<float> layers, Span<float> channels);
 
     /// <summary>Runs a block with its kept channels.</summary>
     /// <param name="block">Index of the block; the current activation is its input.</param>

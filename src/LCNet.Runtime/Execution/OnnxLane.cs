@@ -21,7 +21,7 @@ internal sealed class OnnxLane : ISegmentLane
     private readonly Dictionary<MapShape, OrtValue[]> _maps = [];
     private readonly Dictionary<(int Segment, int Slot, int Kept), OrtIoBinding> _bindings = [];
     private readonly float[] _image;
-    private readonly float[] _effort = new float[1];
+    private readonly float[] _price = new float[1];
     private readonly float[] _layerScale = new float[1];
     private readonly float[] _logits;
     private readonly float[][] _layers;
@@ -29,7 +29,7 @@ internal sealed class OnnxLane : ISegmentLane
     private readonly long[] _keep;
     private readonly float[] _scales;
     private readonly OrtValue _imageValue;
-    private readonly OrtValue _effortValue;
+    private readonly OrtValue _priceValue;
     private readonly OrtValue _layerScaleValue;
     private readonly OrtValue _logitsValue;
     private readonly OrtValue[] _layerValues;
@@ -53,7 +53,7 @@ internal sealed class OnnxLane : ISegmentLane
             _shape = _manifest.Stem.Output;
             InputSpec input = _manifest.Input;
             (_image, _imageValue) = HostTensor(input.Length, 1, 3, input.Height, input.Width);
-            _effortValue = HostTensor(_effort, 1, 1);
+            _priceValue = HostTensor(_price, 1, 1);
             _layerScaleValue = HostTensor(_layerScale, 1, 1);
             (_logits, _logitsValue) = HostTensor(_manifest.Labels.Count, 1, _manifest.Labels.Count);
             _layers = new float[_manifest.Spans.Count][];
@@ -97,9 +97,9 @@ internal sealed class OnnxLane : ISegmentLane
         Run(_executor.Stem, Segments.Stem, 0, BindStem);
     }
 
-    public void Gate(int span, float effort, Span<float> layers, Span<float> channels)
+    public void Gate(int span, float price, Span<float> layers, Span<float> channels)
     {
-        _effort[0] = effort;
+        _price[0] = price;
         Run(_executor.Gates[span], Segments.Gate(span), 0, BindGate);
         _layers[span].CopyTo(layers);
         _channels[span].CopyTo(channels);
@@ -270,7 +270,7 @@ internal sealed class OnnxLane : ISegmentLane
     {
         int span = Segments.Index(segment);
         binding.BindInput("x", lane.Current);
-        binding.BindInput("effort", lane._effortValue);
+        binding.BindInput("price", lane._priceValue);
         binding.BindOutput("layers", lane._layerValues[span]);
         binding.BindOutput("channels", lane._channelValues[span]);
     }

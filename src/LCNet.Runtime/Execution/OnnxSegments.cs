@@ -24,7 +24,7 @@ internal sealed class OnnxSegments : IDisposable
         try
         {
             Stem = Load(manifest.Stem.File, options, ["image"], ["y"]);
-            Gates = [.. manifest.Spans.Select(span => Load(span.File, options, ["x", "effort"], ["layers", "channels"]))];
+            Gates = [.. manifest.Spans.Select(span => Load(span.File, options, ["x", "price"], ["layers", "channels"]))];
             Blocks = [.. manifest.Blocks.Select(block => Load(block.File, options, ["x", "keep", "channel_scale", "layer_scale"], ["y"]))];
             Shortcuts = [.. manifest.Blocks.Select(block => block.ShortcutFile is null ? null : Load(block.ShortcutFile, options, ["x"], ["y"]))];
             Head = Load(manifest.Head.File, options, ["x"], ["logits"]);

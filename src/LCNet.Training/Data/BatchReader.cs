@@ -7,10 +7,13 @@ namespace LCNet.Training.Data;
 /// <summary>Which random changes are made to training images.</summary>
 public sealed record Augmentation
 {
-    /// <summary>Pixels by which the image is padded with zeros before a crop of the original size is taken; 0 takes no crop.</summary>
-    public int CropPadding { get; init; } = 4;
+    /// <summary>Pixels by which the image is padded, mirrored at its edges, before a crop of the original size is taken; 0 takes no crop.</summary>
+    public int CropPadding { get; init; } = 3;
 
-    /// <summary>Whether every other image is mirrored.</summary>
+    /// <summary>
+    /// Whether images are mirrored: half of them in the first epoch, the others in the second, and so on in turns, so that each is seen both ways as
+    /// often (Jordan 2024, arXiv 2404.00498).
+    /// </summary>
     public bool Flip { get; init; } = true;
 
     /// <summary>Share of images, in [0, 1], in which a square is erased.</summary>
@@ -29,9 +32,10 @@ public sealed class BatchReader(ImageSet images, Normalisation normalisation)
     /// <summary>A batch of images and labels.</summary>
     /// <param name="indices">Which images.</param>
     /// <param name="augmentation">What to change.</param>
+    /// <param name="epoch">Which epoch it is, from 0.</param>
     /// <param name="random">Source of the changes; the same state gives the same batch.</param>
     /// <returns>Images [N, 3, H, W] in channels-last memory order, and labels [N].</returns>
-    public (Tensor Images, Tensor Labels) Read(ReadOnlySpan<int> indices, Augmentation augmentation, Random random)
+    public (Tensor Images, Tensor Labels) Read(ReadOnlySpan<int> indices, Augmentation augmentation, int epoch, Random random)
     {
         ArgumentNullException.ThrowIfNull(augmentation);
         ArgumentNullException.ThrowIfNull(random);
@@ -46,38 +50,34 @@ public sealed class BatchReader(ImageSet images, Normalisation normalisation)
         for (int i = 0; i < indices.Length; i++)
         {
             labels[i] = images.Label(indices[i]);
-            Fill(images.Pixels(indices[i]), _buffer.AsSpan(i * length, length), augmentation, random);
+            bool mirror = augmentation.Flip && (Scramble(indices[i]) ^ (uint)epoch) % 2 == 1;
+            Fill(images.Pixels(indices[i]), _buffer.AsSpan(i * length, length), augmentation, mirror, random);
         }
 
         using Tensor rows = tensor(_buffer, indices.Length, size, size, 3);
         return (rows.permute(0, 3, 1, 2), tensor(labels));
     }
 
-    private void Fill(ReadOnlySpan<byte> source, Span<float> destination, Augmentation augmentation, Random random)
+    // A bit of it is as good as random: neighbours in a folder are not mirrored in turns.
+    private static uint Scramble(int index)
+    {
+        uint mixed = (uint)index * 0x9E3779B1;
+        mixed = (mixed ^ (mixed >> 15)) * 0x85EBCA77;
+        return mixed ^ (mixed >> 13);
+    }
+
+    private void Fill(ReadOnlySpan<byte> source, Span<float> destination, Augmentation augmentation, bool mirror, Random random)
     {
         int size = images.Size;
         int pad = augmentation.CropPadding;
         int shiftX = pad > 0 ? random.Next((2 * pad) + 1) - pad : 0;
         int shiftY = pad > 0 ? random.Next((2 * pad) + 1) - pad : 0;
-        bool mirror = augmentation.Flip && random.Next(2) == 1;
-        destination.Clear();
         for (int y = 0; y < size; y++)
         {
-            int sourceY = y + shiftY;
-            if (sourceY < 0 || sourceY >= size)
-            {
-                continue;
-            }
-
+            int row = Inside(y + shiftY, size) * size;
             for (int x = 0; x < size; x++)
             {
-                int sourceX = (mirror ? size - 1 - x : x) + shiftX;
-                if (sourceX < 0 || sourceX >= size)
-                {
-                    continue;
-                }
-
-                int from = ((sourceY * size) + sourceX) * 3;
+                int from = (row + Inside((mirror ? size - 1 - x : x) + shiftX, size)) * 3;
                 int to = ((y * size) + x) * 3;
                 for (int c = 0; c < 3; c++)
                 {
@@ -90,6 +90,13 @@ public sealed class BatchReader(ImageSet images, Normalisation normalisation)
         {
             Erase(destination, random);
         }
+    }
+
+    // Beyond an edge the image goes on mirrored.
+    private static int Inside(int at, int size)
+    {
+        int last = size - 1;
+        return Math.Clamp(at < 0 ? -at : at > last ? last + last - at : at, 0, last);
     }
 
     private void Erase(Span<float> image, Random random)

@@ -69,6 +69,7 @@ public static class BundleExporter
             Blocks = [.. network.Blocks.Select((block, i) => WriteBlock(graphs, block, i, folder))],
             Head = Save(graphs.Head(), "head.onnx", cost.Head, logits),
             Dense = Save(graphs.Dense(), "dense.onnx", cost.Dense, logits),
+            Prices = [.. network.Prices.Select(point => point with { Price = point.Price + network.PriceOffset })],
             Calibration = description.Calibration,
             Provenance = description.Provenance,
             Files = new Dictionary<string, string>(),

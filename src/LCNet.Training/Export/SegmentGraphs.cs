@@ -26,10 +26,10 @@ internal sealed class SegmentGraphs(LcNet network)
         int channels = network.Blocks.Skip(first).Take(count).Sum(block => block.Shape.InnerChannels);
         var graph = new OnnxGraph("gate");
         string x = graph.Input("x", Float, [OnnxGraph.Batch, .. MapOf(entering.InputChannels, entering.InputSize)]);
-        string effort = graph.Input("effort", Float, OnnxGraph.Batch, 1);
+        string price = graph.Input("price", Float, OnnxGraph.Batch, 1);
         string pooled = graph.Node("GlobalAveragePool", "pooled", [x]);
         string flat = graph.Node("Flatten", "flat", [pooled]);
-        string features = graph.Node("Concat", "features", [flat, effort], "axis", 1);
+        string features = graph.Node("Concat", "features", [flat, price], "axis", 1);
         AddGate(graph, features, "layers", network.LayerGates[span]);
         AddGate(graph, features, "channels", network.ChannelGates[span]);
         graph.Output("layers", OnnxGraph.Batch, count);
@@ -164,14 +164,21 @@ internal sealed class SegmentGraphs(LcNet network)
     private static string AddProjection(OnnxGraph graph, string x, ResidualBlock block, string prefix) =>
         block.Projection is null ? x : AddConv(graph, x, prefix + "projection", block.Projection, (1, block.Shape.Stride));
 
-    private static void AddGate(OnnxGraph graph, string features, string output, Gate gate)
+    private void AddGate(OnnxGraph graph, string features, string output, Gate gate)
     {
         using var scope = NewDisposeScope();
-        (Tensor weight, Tensor bias) = gate.Fold();
-        string linear = graph.Node(
-            "Gemm", output + "_linear", [features, graph.Constant(output + "_weight", weight), graph.Constant(output + "_bias", bias)], "transB", 1);
-        graph.Node("Clip", output, [linear, graph.Scalar("zero", 0), graph.Scalar("one", 1)]);
+        (Tensor? hiddenWeight, Tensor? hiddenBias, Tensor weight, Tensor bias) = gate.Fold(network.PriceOffset);
+        if (hiddenWeight is not null)
+        {
+            string hidden = Gemm(graph, output + "_hidden", features, hiddenWeight, hiddenBias!);
+            features = graph.Node("Relu", output + "_hidden_relu", [hidden]);
+        }
+
+        graph.Node("Clip", output, [Gemm(graph, output + "_linear", features, weight, bias), graph.Scalar("zero", 0), graph.Scalar("one", 1)]);
     }
+
+    private static string Gemm(OnnxGraph graph, string name, string features, Tensor weight, Tensor bias) =>
+        graph.Node("Gemm", name, [features, graph.Constant(name + "_weight", weight), graph.Constant(name + "_bias", bias)], "transB", 1);
 
     private string ImageInput(OnnxGraph graph) =>
         graph.Input("image", Float, [OnnxGraph.Batch, .. MapOf(3, network.Spec.InputSize)]);

@@ -1,5 +1,6 @@
 using LCNet.Bundles;
 using LCNet.Training.Data;
+using LCNet.Training.Native;
 using LCNet.Training.Networks;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -29,8 +30,7 @@ public static class SyntheticBundle
         ResNetSpec spec = ResNetSpec.ImageNet(depth, 64, Classes);
         using var network = new LcNet(spec);
         var normalisation = new Normalisation([0.5f, 0.5f, 0.5f], [0.25f, 0.25f, 0.25f]);
-        network.OpenGatesFor(runRate, keep);
-        SetStatistics(network, normalisation);
+        SetStatistics(network, normalisation, runRate, keep);
         return BundleExporter.Write(
             network,
             new BundleDescription
@@ -69,17 +69,19 @@ public static class SyntheticBundle
     }
 
     // Batch norm in training mode standardises by the batch, so that one pass gives the statistics of every layer.
-    private static void SetStatistics(LcNet network, Normalisation normalisation)
+    private static void SetStatistics(LcNet network, Normalisation normalisation, double runRate, double keep)
     {
+        using var uncollected = UncollectedRegion.Open();
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         int size = network.Spec.InputSize;
         var input = new InputSpec(size, size, InputSpec.Rgb, normalisation.Mean, normalisation.Std, InputSpec.FitCrop);
         var random = new Random(1);
-        float[] batch = [.. Enumerable.Range(0, Images).SelectMany(_ => RandomImage(input, random))];
+        Tensor batch = tensor([.. Enumerable.Range(0, Images).SelectMany(_ => RandomImage(input, random))], Images, 3, size, size);
         network.train();
         network.TakeStatisticsFromOneBatch();
-        network.Forward(tensor(batch, Images, 3, size, size), ones(Images, 1));
+        network.BlockInputs(batch);
         network.eval();
+        network.OpenGatesAtRandom(batch, runRate, keep);
     }
 }

@@ -9,6 +9,9 @@ namespace LCNet.Training.Networks;
 /// <summary>A convolution without bias and the batch norm behind it.</summary>
 internal sealed class ConvBn : Module<Tensor, Tensor>
 {
+    // Keeps the filters of components that hardly vary from being all gain.
+    private const double Regularisation = 1e-2;
+
     private readonly Conv2d _conv;
     private readonly BatchNorm2d _norm;
 
@@ -22,6 +25,34 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
     }
 
     public override Tensor forward(Tensor input) => _norm.call(_conv.call(input));
+
+    /// <summary>Makes the layer give 0 until it has learned otherwise: batch norm's scale becomes 0 (Goyal et al. 2017, for the last one of a residual branch).</summary>
+    public void BeginAtZero()
+    {
+        using var noGrad = no_grad();
+        _norm.weight!.fill_(0);
+    }
+
+    /// <summary>
+    /// Makes the filters the principal components of patches, each over its deviation and with both signs, for a ReLU follows. Where there are
+    /// more filters than that, the others stay random.
+    /// </summary>
+    /// <param name="patches">[N, inputs × kernel × kernel] values of patches, laid out as the weights of one filter.</param>
+    public void BeginAsComponentsOf(Tensor patches)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        Tensor centred = patches - patches.mean([0], keepdim: true);
+        (Tensor variances, Tensor components) = linalg.eigh(mm(centred.t(), centred) / patches.shape[0]);
+        long filters = Math.Min(_conv.weight!.shape[0], 2 * variances.shape[0]);
+        for (long i = 0; i < filters; i++)
+        {
+            // Ascending, so the largest come last.
+            long component = variances.shape[0] - 1 - (i / 2);
+            Tensor filter = components.select(1, component) / sqrt(variances[component] + Regularisation);
+            _conv.weight.select(0, i).copy_((i % 2 == 0 ? filter : -filter).reshape(_conv.weight.shape[1..]));
+        }
+    }
 
     /// <summary>The one convolution that does the same at inference: w·γ/√(σ²+ε) and β − μ·γ/√(σ²+ε).</summary>
     /// <returns>The weight [output, input, kernel, kernel] and the bias [output], detached.</returns>

@@ -1,3 +1,4 @@
+using LCNet.Bundles;
 using LCNet.Training.Native;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -9,15 +10,16 @@ namespace LCNet.Training.Networks;
 /// <summary>A residual network with the gates of LC-Net (Xia et al. 2020, arXiv 2007.15151). Not thread-safe.</summary>
 public sealed class LcNet : Module
 {
-    private const double LayerBound = 1.8;
-    private const double ChannelBound = 2.5;
-    private const double InitialShift = 1.5;
+    /// <summary>Efforts whose prices are learned: the least one, effort 1 and three between them.</summary>
+    internal const int PricedEfforts = 5;
 
     private readonly ConvBn _stem;
     private readonly ModuleList<ResidualBlock> _blocks;
     private readonly ModuleList<Gate> _layerGates;
     private readonly ModuleList<Gate> _channelGates;
     private readonly Linear _head;
+    private readonly Tensor _efforts;
+    private readonly Tensor _prices;
 
     /// <summary>Makes a network with random weights, drawn from torch's random generator.</summary>
     public LcNet(ResNetSpec spec)
@@ -36,10 +38,14 @@ public sealed class LcNet : Module
         {
             int features = shapes[first].InputChannels;
             int channels = shapes.Skip(first).Take(count).Sum(shape => shape.InnerChannels);
-            _layerGates.Add(new Gate($"layers{first}", features, count, LayerBound, InitialShift, spec.Gates.HasFlag(GateKinds.Layers)));
-            _channelGates.Add(new Gate($"channels{first}", features, channels, ChannelBound, InitialShift, spec.Gates.HasFlag(GateKinds.Channels)));
+            _layerGates.Add(new Gate($"layers{first}", features, spec.HiddenUnits, count, spec.Gates.HasFlag(GateKinds.Layers)));
+            _channelGates.Add(new Gate($"channels{first}", features, 0, channels, spec.Gates.HasFlag(GateKinds.Channels)));
         }
 
+        _efforts = linspace(spec.MinEffort, 1, PricedEfforts);
+        _prices = zeros(PricedEfforts);
+        register_buffer("_efforts", _efforts);
+        register_buffer("_prices", _prices);
         RegisterComponents();
         Cost = new NetworkCost(spec);
     }
@@ -60,22 +66,53 @@ public sealed class LcNet : Module
 
     internal Linear Head => _head;
 
+    /// <summary>
+    /// The price of compute at <see cref="ResNetSpec.MinEffort"/>, at effort 1 and at three efforts between them, ascending. Between them it is linear; below
+    /// the first it is that of the first. What is set has the same efforts.
+    /// </summary>
+    public IReadOnlyList<EffortPrice> Prices
+    {
+        get => [.. _efforts.data<float>().ToArray().Zip(_prices.data<float>().ToArray(), (effort, price) => new EffortPrice(effort, price))];
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            using var noGrad = no_grad();
+            using Tensor prices = tensor(value.Select(point => (float)point.Price).ToArray());
+            _prices.copy_(prices);
+        }
+    }
+
+    /// <summary>What is added to prices, and to utilities, where they leave the network: none is negative there.</summary>
+    internal double PriceOffset => Math.Max(0, -Prices.Min(point => point.Price));
+
+    /// <summary>The price at an effort.</summary>
+    /// <param name="effort">In (0, 1].</param>
+    public double PriceAt(double effort) => new PriceCurve(Prices).PriceFor(effort);
+
+    /// <summary>Runs a batch at one effort.</summary>
+    /// <param name="images">Normalised images, [N, 3, H, W].</param>
+    /// <param name="effort">In (0, 1]; null opens every gate (the dense network).</param>
+    public LcNetOutput ForwardAtEffort(Tensor images, double? effort)
+    {
+        using Tensor? prices = effort is null ? null : full(images.shape[0], 1, (float)PriceAt(effort.Value));
+        return Forward(images, prices);
+    }
+
     /// <summary>Runs a batch.</summary>
     /// <param name="images">Normalised images, [N, 3, H, W].</param>
-    /// <param name="effort">[N, 1] in (0, 1]; null opens every gate (the dense network).</param>
-    public LcNetOutput Forward(Tensor images, Tensor? effort)
+    /// <param name="price">The price of compute for each image, [N, 1]; null opens every gate (the dense network).</param>
+    public LcNetOutput Forward(Tensor images, Tensor? price)
     {
         using var uncollected = UncollectedRegion.Open();
-        Tensor x = functional.relu(_stem.call(images), inplace: true);
-        x = Spec.Stem == StemKind.Cifar ? x : functional.max_pool2d(x, 3, 2, 1);
+        Tensor x = RunStem(images);
         var layers = new List<Tensor>();
         var channels = new List<Tensor>();
-        var margins = new List<Tensor>();
-        Tensor? share = null;
+        var layerUtilities = new List<Tensor>();
+        var channelUtilities = new List<Tensor>();
         int span = 0;
         foreach ((int first, int count) in Spec.Spans())
         {
-            if (effort is null)
+            if (price is null)
             {
                 for (int block = first; block < first + count; block++)
                 {
@@ -86,63 +123,138 @@ public sealed class LcNet : Module
             }
 
             Tensor pooled = x.mean([2, 3]);
-            Decision layer = _layerGates[span].Decide(pooled, effort);
-            Decision channel = _channelGates[span++].Decide(pooled, effort);
-            margins.Add(layer.Margin);
+            Decision layer = _layerGates[span].Decide(pooled, price);
+            Decision channel = _channelGates[span++].Decide(pooled, price);
             int offset = 0;
             for (int i = 0; i < count; i++)
             {
                 ResidualBlock block = _blocks[first + i];
                 int width = block.Shape.InnerChannels;
                 Tensor channelSalience = channel.Salience.narrow(1, offset, width);
+                Tensor channelUtility = channel.Utility.narrow(1, offset, width);
 
                 // A block with no channel kept is a skipped block: its last convolution has nothing to read.
-                Tensor layerSalience = layer.Salience.select(1, i) * (channelSalience > 0).any(1).to_type(ScalarType.Float32);
-                Tensor kept = FlopsLoss.Keep(channel.Margin.narrow(1, offset, width)).sum(1);
-                Tensor cost = FlopsLoss.Keep(layer.Margin.select(1, i))
-                    * ((kept * block.Flops.PerChannel) + (kept * kept * block.Flops.PerChannelSquared)) / Cost.Dense;
-                share = share is null ? cost : share + cost;
+                Tensor layerSalience = layer.Salience.select(1, i) * (channelUtility > price).any(1).to_type(ScalarType.Float32);
                 x = block.Run(x, layerSalience, channelSalience);
                 layers.Add(layerSalience);
                 channels.Add(channelSalience);
+                layerUtilities.Add(layer.Utility.select(1, i));
+                channelUtilities.Add(channelUtility);
                 offset += width;
             }
         }
 
-        return new LcNetOutput(
-            _head.call(x.mean([2, 3])),
-            layers,
-            channels,
-            margins.Count == 0 ? null : cat(margins, 1),
-            share is null ? null : share + ((double)Cost.Cheapest / Cost.Dense));
+        return new LcNetOutput(_head.call(x.mean([2, 3])), layers, channels, layerUtilities, channelUtilities);
     }
 
-    /// <summary>Weights of the backbone's convolutions and head, its other parameters, and those of the gates.</summary>
-    internal (IReadOnlyList<Parameter> Decayed, IReadOnlyList<Parameter> Plain, IReadOnlyList<Parameter> Gates) ParameterGroups()
+    /// <summary>Planned FLOPs of each image, exactly, gates included.</summary>
+    /// <param name="output">Of this network with gates.</param>
+    public IReadOnlyList<long> PlannedFlops(LcNetOutput output)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        long[] flops = new long[output.Logits.shape[0]];
+        Array.Fill(flops, Cost.Cheapest);
+        for (int block = 0; block < output.Layers.Count; block++)
+        {
+            BlockFlops cost = Cost.Blocks[block];
+            using Tensor kept = ((output.Layers[block] > 0).to_type(ScalarType.Int64) * (output.Channels[block] > 0).sum(1)).contiguous();
+            long[] channels = kept.data<long>().ToArray();
+            for (int i = 0; i < flops.Length; i++)
+            {
+                flops[i] += cost.At((int)channels[i]) - cost.Shortcut;
+            }
+        }
+
+        return flops;
+    }
+
+    /// <summary>Scales of blocks' branches that skip blocks with an identity shortcut at random, each image with a probability of its own.</summary>
+    /// <param name="images">How many images.</param>
+    /// <param name="skipping">How many of them, from the first on, skip blocks.</param>
+    /// <returns>For each block a tensor [N] of ones and zeros; null where it runs for every image.</returns>
+    internal IReadOnlyList<Tensor?> RandomRuns(long images, long skipping)
+    {
+        Tensor probability = cat([rand(skipping), zeros(images - skipping)]);
+        return [.. _blocks.Select(block => block.Shape.IdentityShortcut ? (rand(images) >= probability).to_type(ScalarType.Float32) : null)];
+    }
+
+    /// <summary>What enters each block of the network without gates, and what leaves the last one.</summary>
+    /// <param name="images">Normalised images, [N, 3, H, W].</param>
+    /// <param name="runs">For each block the scale of its branch, [N]: 1 runs it, 0 skips it; null, for all or for one, runs it for every image.</param>
+    internal IReadOnlyList<Tensor> BlockInputs(Tensor images, IReadOnlyList<Tensor?>? runs = null)
+    {
+        List<Tensor> inputs = [RunStem(images)];
+        for (int block = 0; block < _blocks.Count; block++)
+        {
+            inputs.Add(_blocks[block].Run(inputs[^1], runs?[block], null));
+        }
+
+        return inputs;
+    }
+
+    /// <summary>The logits that the network without gates gives from a block on.</summary>
+    /// <param name="block">The first block to run; one more than there are runs the head alone.</param>
+    /// <param name="x">What enters it.</param>
+    /// <param name="runs">As in <see cref="BlockInputs"/>.</param>
+    internal Tensor RunFrom(int block, Tensor x, IReadOnlyList<Tensor?>? runs = null)
+    {
+        for (int next = block; next < _blocks.Count; next++)
+        {
+            x = _blocks[next].Run(x, runs?[next], null);
+        }
+
+        return _head.call(x.mean([2, 3]));
+    }
+
+    /// <summary>Weights of the backbone's convolutions and head, and its other parameters. Those of gates are fitted, not trained.</summary>
+    internal (IReadOnlyList<Parameter> Decayed, IReadOnlyList<Parameter> Plain) ParameterGroups()
     {
         var decayed = new List<Parameter>();
         var plain = new List<Parameter>();
-        var gates = new List<Parameter>();
         foreach ((string name, Parameter parameter) in named_parameters())
         {
-            (IsOfGate(name) ? gates : parameter.dim() >= 2 ? decayed : plain).Add(parameter);
+            if (!IsOfGate(name))
+            {
+                (parameter.dim() >= 2 ? decayed : plain).Add(parameter);
+            }
         }
 
-        return (decayed, plain, gates);
+        return (decayed, plain);
     }
 
-    /// <summary>Sets every gate so that it is open for about a share of images, at every effort.</summary>
-    internal void OpenGatesFor(double layers, double channels)
+    /// <summary>Makes the stem's filters the principal components of the images' patches.</summary>
+    /// <param name="images">[N, 3, H, W], normalised.</param>
+    internal void BeginStemAsComponentsOf(Tensor images)
     {
         using var uncollected = UncollectedRegion.Open();
-        foreach (Gate gate in _layerGates)
-        {
-            gate.OpenFor(layers);
-        }
+        using var scope = NewDisposeScope();
+        int kernel = Spec.Stem == StemKind.Cifar ? 3 : 7;
+        int stride = Spec.Stem == StemKind.Cifar ? 1 : 2;
 
-        foreach (Gate gate in _channelGates)
+        // [N, 3·k·k, places], each column a patch laid out as a filter.
+        Tensor patches = functional.unfold(images.contiguous(), kernel, stride: stride);
+        _stem.BeginAsComponentsOf(patches.permute(0, 2, 1).reshape(-1, patches.shape[1]));
+    }
+
+    /// <summary>
+    /// Makes gates decide at random by image, at a price of 0: each block runs for about a share of images like these, and each channel is kept for about
+    /// another, as far as what enters a block is what enters it in the dense network.
+    /// </summary>
+    /// <param name="images">Normalised images, [N, 3, H, W].</param>
+    /// <param name="run">In (0, 1).</param>
+    /// <param name="keep">In (0, 1).</param>
+    public void OpenGatesAtRandom(Tensor images, double run, double keep)
+    {
+        using var uncollected = UncollectedRegion.Open();
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        IReadOnlyList<Tensor> inputs = BlockInputs(images);
+        int span = 0;
+        foreach ((int first, _) in Spec.Spans())
         {
-            gate.OpenFor(channels);
+            Tensor pooled = inputs[first].mean([2, 3]);
+            _layerGates[span].BeginAtRandom(pooled, run);
+            _channelGates[span++].BeginAtRandom(pooled, keep);
         }
     }
 
@@ -162,35 +274,41 @@ public sealed class LcNet : Module
         }
     }
 
-    /// <summary>Takes over all weights and statistics, those of gates only where they were learned for the same spans.</summary>
-    internal void CopyFrom(LcNet source)
+    /// <summary>Takes over all weights and statistics but those of gates.</summary>
+    /// <param name="source">A network of the same backbone.</param>
+    internal void CopyBackboneFrom(LcNet source) => Copy(source, name => !IsOfGate(name));
+
+    /// <summary>Takes over gates and prices.</summary>
+    /// <param name="source">A network of the same architecture.</param>
+    internal void CopyGatesFrom(LcNet source) => Copy(source, IsOfGate);
+
+    private void Copy(LcNet source, Func<string, bool> isMeant)
     {
         using var uncollected = UncollectedRegion.Open();
         using var noGrad = no_grad();
         Dictionary<string, Tensor> own = state_dict();
-        foreach ((string name, Tensor value) in source.state_dict())
+        foreach ((string name, Tensor value) in source.state_dict().Where(entry => isMeant(entry.Key)))
         {
-            if (!IsOfGate(name) || (source.Spec.Span == Spec.Span && source.Spec.Gates.HasFlag(KindOf(name))))
-            {
-                own[name].copy_(value);
-            }
+            own[name].copy_(value);
         }
     }
 
-    private static bool IsOfGate(string name) => KindOf(name) != GateKinds.None;
+    private Tensor RunStem(Tensor images)
+    {
+        Tensor x = functional.relu(_stem.call(images), inplace: true);
+        return Spec.Stem == StemKind.Cifar ? x : functional.max_pool2d(x, 3, 2, 1);
+    }
 
-    private static GateKinds KindOf(string name) =>
-        name.StartsWith("_layerGates", StringComparison.Ordinal) ? GateKinds.Layers
-        : name.StartsWith("_channelGates", StringComparison.Ordinal) ? GateKinds.Channels
-        : GateKinds.None;
+    private static bool IsOfGate(string name) =>
+        name.StartsWith("_layerGates", StringComparison.Ordinal) || name.StartsWith("_channelGates", StringComparison.Ordinal)
+        || name is nameof(_efforts) or nameof(_prices);
 }
 
 /// <summary>What a forward pass gives.</summary>
 /// <param name="Logits">[N, classes].</param>
 /// <param name="Layers">A tensor [N] a block: L-Net's salience, 0 where the block is skipped. Empty for the dense network.</param>
 /// <param name="Channels">A tensor [N, K] a block: C-Net's salience. Empty for the dense network.</param>
-/// <param name="LayerMargins">[N, blocks]: how far each L-Net decision is from the other one; above 0 runs. Null for the dense network.</param>
-/// <param name="FlopsShare">
-/// [N]: planned over dense FLOPs of each image, with a surrogate gradient, up to blocks left with no channel. Null for the dense network.
-/// </param>
-public sealed record LcNetOutput(Tensor Logits, IReadOnlyList<Tensor> Layers, IReadOnlyList<Tensor> Channels, Tensor? LayerMargins, Tensor? FlopsShare);
+/// <param name="LayerUtilities">A tensor [N] a block: what L-Net finds the block worth; above the price it runs. Empty for the dense network.</param>
+/// <param name="ChannelUtilities">A tensor [N, K] a block: the same of C-Net. Empty for the dense network.</param>
+public sealed record LcNetOutput(
+    Tensor Logits, IReadOnlyList<Tensor> Layers, IReadOnlyList<Tensor> Channels, IReadOnlyList<Tensor> LayerUtilities, IReadOnlyList<Tensor> ChannelUtilities);

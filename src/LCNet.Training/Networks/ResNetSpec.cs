@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace LCNet.Training.Networks;
 
 /// <summary>How many blocks one gate decides at once: it sees the activation that enters the span.</summary>
@@ -66,6 +68,9 @@ public sealed record BlockShape(int InputChannels, int InnerChannels, int Output
 /// <summary>The architecture of a residual network and of its gates.</summary>
 public sealed record ResNetSpec
 {
+    private const int MaxWidth = 4096;
+    private const int MaxBlocks = 256;
+
     /// <summary>Block kind of every block.</summary>
     public BlockKind Kind { get; init; } = BlockKind.Basic;
 
@@ -75,11 +80,23 @@ public sealed record ResNetSpec
     /// <summary>Which gates there are.</summary>
     public GateKinds Gates { get; init; } = GateKinds.Both;
 
-    /// <summary>Blocks in each stage; the resolution halves and the width doubles from stage to stage.</summary>
+    /// <summary>
+    /// Blocks in each stage; the resolution halves from stage to stage. The first stage may have none: then its width is that of the stem, and
+    /// the first block halves the resolution.
+    /// </summary>
     public required IReadOnlyList<int> BlocksPerStage { get; init; }
 
-    /// <summary>Inner channels of the first stage.</summary>
+    /// <summary>Output channels of the stem, and inner channels of the first stage.</summary>
     public int Width { get; init; } = 16;
+
+    /// <summary>Inner channels of each stage, the first being <see cref="Width"/>; null where they double from stage to stage.</summary>
+    public IReadOnlyList<int>? Widths { get; init; }
+
+    /// <summary>Units of the hidden layer of each L-Net gate; 0 for none.</summary>
+    public int HiddenUnits { get; init; }
+
+    /// <summary>The least effort that has a price of its own, in (0, 1).</summary>
+    public double MinEffort { get; init; } = 0.5;
 
     /// <summary>Number of classes.</summary>
     public required int Classes { get; init; }
@@ -93,20 +110,39 @@ public sealed record ResNetSpec
     /// <summary>Height and width of the map that enters the first block.</summary>
     public int StemSize => Stem == StemKind.Cifar ? InputSize : Half(Half(InputSize));
 
-    /// <summary>The CIFAR ResNet of He et al. 2016, of depth 6n+2 with three stages of n basic blocks, or with another number of stages.</summary>
-    /// <exception cref="ArgumentException">The depth is not 2·stages·n+2 with n of at least 1.</exception>
-    public static ResNetSpec Cifar(int depth, int width, int classes, GateSpan span = GateSpan.Block, int stages = 3)
+    /// <summary>Reads stages such as <c>2x16,2x32,2x64</c>: blocks × width of each, the widths being inner channels.</summary>
+    /// <param name="text">At least one stage; only the first may have 0 blocks, where another follows.</param>
+    /// <param name="stages">Blocks and width of each stage; empty where the text is none.</param>
+    /// <returns>Whether the text says stages.</returns>
+    public static bool TryParseStages(string text, out IReadOnlyList<(int Blocks, int Width)> stages)
     {
-        if (!HasCifar(depth, stages))
+        ArgumentNullException.ThrowIfNull(text);
+        var read = new List<(int Blocks, int Width)>();
+        stages = [];
+        foreach (string part in text.Split(','))
         {
-            throw new ArgumentException($"A CIFAR ResNet of {stages} stages has depth {2 * stages}n+2, not {depth}.", nameof(depth));
+            string[] numbers = part.Split('x');
+            if (numbers.Length != 2
+                || !int.TryParse(numbers[0], NumberStyles.None, CultureInfo.InvariantCulture, out int blocks)
+                || !int.TryParse(numbers[1], NumberStyles.None, CultureInfo.InvariantCulture, out int width)
+                || width is < 1 or > MaxWidth
+                || blocks > MaxBlocks
+                || (blocks == 0 && read.Count > 0))
+            {
+                return false;
+            }
+
+            read.Add((blocks, width));
         }
 
-        return new ResNetSpec { BlocksPerStage = [.. Enumerable.Repeat((depth - 2) / (2 * stages), stages)], Width = width, Classes = classes, Span = span };
-    }
+        if (read[^1].Blocks == 0)
+        {
+            return false;
+        }
 
-    /// <summary>Whether there is a CIFAR ResNet of that depth: 2·stages·n+2 with n of at least 1.</summary>
-    public static bool HasCifar(int depth, int stages) => stages >= 1 && depth > 2 && (depth - 2) % (2 * stages) == 0;
+        stages = read;
+        return true;
+    }
 
     /// <summary>The ImageNet ResNet of He et al. 2016 with 18, 34 or 50 layers.</summary>
     /// <exception cref="ArgumentException">The depth is another.</exception>
@@ -135,7 +171,7 @@ public sealed record ResNetSpec
         int size = StemSize;
         for (int stage = 0; stage < BlocksPerStage.Count; stage++)
         {
-            int inner = Width << stage;
+            int inner = WidthOf(stage);
             for (int block = 0; block < BlocksPerStage[stage]; block++)
             {
                 int stride = stage > 0 && block == 0 ? 2 : 1;
@@ -153,8 +189,7 @@ public sealed record ResNetSpec
     public bool HasBackboneOf(ResNetSpec other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        return (Kind, Stem, Width, Classes) == (other.Kind, other.Stem, other.Width, other.Classes)
-            && BlocksPerStage.SequenceEqual(other.BlocksPerStage);
+        return (Kind, Stem, Classes) == (other.Kind, other.Stem, other.Classes) && Blocks().Select(Channels).SequenceEqual(other.Blocks().Select(Channels));
     }
 
     /// <summary>The gate spans in order, each as the index of its first block and its length.</summary>
@@ -177,6 +212,10 @@ public sealed record ResNetSpec
                 return [(0, total)];
         }
     }
+
+    private static (int Input, int Inner, int Stride) Channels(BlockShape shape) => (shape.InputChannels, shape.InnerChannels, shape.Stride);
+
+    private int WidthOf(int stage) => Widths?[stage] ?? (Width << stage);
 
     private static int Half(int size) => (size + 1) / 2;
 }

@@ -15,6 +15,9 @@ internal sealed class ResidualBlock : Module
     // register has lanes (seen with 1 to 7 channels on AVX2, libtorch 2.10). Such a projection gets its input plane after plane.
     private const int VectorLanes = 16;
 
+    // Statistics of fewer are no statistics: a branch is not trained on them.
+    private const int FewestImages = 4;
+
     private readonly ConvBn _first;
     private readonly ConvBn? _middle;
     private readonly ConvBn _last;
@@ -41,6 +44,7 @@ internal sealed class ResidualBlock : Module
             _projection = new ConvBn("projection", shape.InputChannels, shape.OutputChannels, 1, shape.Stride);
         }
 
+        _last.BeginAtZero();
         RegisterComponents();
     }
 
@@ -69,9 +73,49 @@ internal sealed class ResidualBlock : Module
 
     /// <summary>Runs the block on a batch.</summary>
     /// <param name="x">[N, C, H, W].</param>
-    /// <param name="layer">Scale of the branch of each image, [N]; null runs the block dense.</param>
-    /// <param name="channel">Scale of each inner channel of each image, [N, K]; null with <paramref name="layer"/>.</param>
+    /// <param name="layer">Scale of the branch of each image, [N], without a gradient; 0 skips the branch. Null runs it for every image.</param>
+    /// <param name="channel">Scale of each inner channel of each image, [N, K]; null keeps all.</param>
     public Tensor Run(Tensor x, Tensor? layer, Tensor? channel)
+    {
+        Tensor shortcut = RunShortcut(x);
+        if (layer is null)
+        {
+            return functional.relu(shortcut + RunBranch(x, channel), inplace: true);
+        }
+
+        // The branch sees the images that run it, as where the network is served, and costs what they cost.
+        Tensor running = layer.nonzero().squeeze(1);
+        long count = running.shape[0];
+        if (count == 0 || (training && count < FewestImages))
+        {
+            return functional.relu(shortcut);
+        }
+
+        if (count < x.shape[0])
+        {
+            Tensor branch = RunBranch(Rows(x, running), channel?.index_select(0, running)) * layer.index_select(0, running).reshape(-1, 1, 1, 1);
+            return functional.relu(FromRows(ToRows(shortcut).index_add(0, running, ToRows(branch), 1)), inplace: true);
+        }
+
+        return functional.relu(addcmul(shortcut, RunBranch(x, channel), layer.reshape(-1, 1, 1, 1), 1), inplace: true);
+    }
+
+    /// <summary>What leaves the block where it is skipped.</summary>
+    public Tensor Skip(Tensor x) => functional.relu(RunShortcut(x));
+
+    /// <summary>How much each inner channel adds to each image: its mean square behind the last ReLU × the squared norm of the weights that read it, [N, K].</summary>
+    public Tensor ChannelEnergies(Tensor x)
+    {
+        Tensor h = functional.relu(_first.call(x));
+        h = _middle is null ? h : functional.relu(_middle.call(h));
+        (Tensor weight, Tensor bias) = _last.Fold();
+        bias.Dispose();
+        return h.square().mean([2, 3]) * weight.square().sum([0, 2, 3]);
+    }
+
+    private Tensor RunShortcut(Tensor x) => _projection is null ? x : _projection.call(Shape.InputChannels < VectorLanes ? x.contiguous() : x);
+
+    private Tensor RunBranch(Tensor x, Tensor? channel)
     {
         Tensor? scale = channel?.reshape(channel.shape[0], channel.shape[1], 1, 1);
         Tensor h = Scale(functional.relu(_first.call(x), inplace: true), scale);
@@ -80,10 +124,15 @@ internal sealed class ResidualBlock : Module
             h = Scale(functional.relu(_middle.call(h), inplace: true), scale);
         }
 
-        h = _last.call(h);
-        Tensor shortcut = _projection is null ? x : _projection.call(Shape.InputChannels < VectorLanes ? x.contiguous() : x);
-        return functional.relu(layer is null ? shortcut + h : addcmul(shortcut, h, layer.reshape(-1, 1, 1, 1), 1), inplace: true);
+        return _last.call(h);
     }
+
+    // Channels-last in memory before and after.
+    private static Tensor Rows(Tensor x, Tensor indices) => FromRows(ToRows(x).index_select(0, indices));
+
+    private static Tensor ToRows(Tensor x) => x.permute(0, 2, 3, 1);
+
+    private static Tensor FromRows(Tensor rows) => rows.permute(0, 3, 1, 2);
 
     private static Tensor Scale(Tensor x, Tensor? scale) => scale is null ? x : x * scale;
 }

@@ -26,6 +26,7 @@ public static class Checkpoint
 {
     private const string InfoEntry = "info.json";
     private const string WeightsEntry = "weights.bin";
+    private const string LatestEntry = "latest.bin";
     private const string OptimizerEntry = "optimizer.bin";
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
 
@@ -50,7 +51,7 @@ public static class Checkpoint
         return (network, info);
     }
 
-    internal static void Write(string path, CheckpointInfo info, LcNet network, TorchSharp.Modules.SGD optimizer)
+    internal static void Write(string path, CheckpointInfo info, LcNet network, LcNet average, TorchSharp.Modules.SGD optimizer)
     {
         string temporary = path + ".partial";
         using (FileStream file = File.Create(temporary))
@@ -62,7 +63,8 @@ public static class Checkpoint
                     JsonSerializer.Serialize(entry, info, Json);
                 }
 
-                WriteEntry(archive, WeightsEntry, writer => network.save(writer));
+                WriteEntry(archive, WeightsEntry, writer => average.save(writer));
+                WriteEntry(archive, LatestEntry, writer => network.save(writer));
                 WriteEntry(archive, OptimizerEntry, optimizer.save_state_dict);
             }
 
@@ -72,10 +74,11 @@ public static class Checkpoint
         File.Move(temporary, path, overwrite: true);
     }
 
-    internal static void ReadState(string path, LcNet network, TorchSharp.Modules.SGD optimizer)
+    internal static void ReadState(string path, LcNet network, LcNet average, TorchSharp.Modules.SGD optimizer)
     {
         using ZipArchive archive = Open(path);
-        ReadEntry(archive, WeightsEntry, path, reader => network.load(reader));
+        ReadEntry(archive, WeightsEntry, path, reader => average.load(reader));
+        ReadEntry(archive, LatestEntry, path, reader => network.load(reader));
         ReadEntry(archive, OptimizerEntry, path, optimizer.load_state_dict);
     }
 

@@ -1,4 +1,3 @@
-using LCNet.Bundles;
 using LCNet.Training.Data;
 using LCNet.Training.Native;
 using LCNet.Training.Networks;
@@ -39,10 +38,10 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
         {
             using var scope = NewDisposeScope();
             using var uncollected = UncollectedRegion.Open();
-            (Tensor x, Tensor labels) = reader.Read(batch, Augmentation.None, Random.Shared);
-            LcNetOutput output = network.Forward(x, effort is null ? null : full(batch.Length, 1, effort.Value));
+            (Tensor x, Tensor labels) = reader.Read(batch, Augmentation.None, 0, Random.Shared);
+            LcNetOutput output = network.ForwardAtEffort(x, effort);
             right += output.Logits.argmax(1).eq(labels).sum().ToInt64();
-            flops.AddRange(effort is null ? Enumerable.Repeat(network.Cost.Dense, batch.Length) : PlannedFlops(network, output));
+            flops.AddRange(effort is null ? Enumerable.Repeat(network.Cost.Dense, batch.Length) : network.PlannedFlops(output));
             for (int block = 0; block < runs.Length; block++)
             {
                 runs[block] += effort is null ? batch.Length : (output.Layers[block] > 0).sum().ToInt64();
@@ -50,23 +49,5 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
         }
 
         return new Evaluation((double)right / indices.Count, flops, network.Cost.Dense, [.. runs.Select(run => (double)run / indices.Count)]);
-    }
-
-    private static long[] PlannedFlops(LcNet network, LcNetOutput output)
-    {
-        long[] flops = new long[output.Logits.shape[0]];
-        Array.Fill(flops, network.Cost.Cheapest);
-        for (int block = 0; block < output.Layers.Count; block++)
-        {
-            BlockFlops cost = network.Cost.Blocks[block];
-            using Tensor kept = ((output.Layers[block] > 0).to_type(ScalarType.Int64) * (output.Channels[block] > 0).sum(1)).contiguous();
-            long[] channels = kept.data<long>().ToArray();
-            for (int i = 0; i < flops.Length; i++)
-            {
-                flops[i] += cost.At((int)channels[i]) - cost.Shortcut;
-            }
-        }
-
-        return flops;
     }
 }

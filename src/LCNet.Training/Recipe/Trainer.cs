@@ -1,3 +1,4 @@
+using LCNet.Bundles;
 using LCNet.Training.Data;
 using LCNet.Training.Native;
 using LCNet.Training.Networks;
@@ -9,8 +10,8 @@ using static TorchSharp.torch.nn;
 namespace LCNet.Training.Recipe;
 
 /// <summary>
-/// Trains an LC-Net: a dense phase as warm start, then gates under a budget that tightens slowly. Five eighths of every gated batch run at
-/// effort 1, a quarter at a random effort of the upper half of the range, an eighth at one of the lower half.
+/// Trains an LC-Net: a dense phase first, then gates that begin where next to nothing is skipped, under a price of compute that rises until the budget is
+/// met. Five eighths of every gated batch run at effort 1, a quarter at a random effort of the upper half of the range, an eighth at one of the lower half.
 /// </summary>
 /// <remarks>
 /// All randomness derives from the seed and the epoch, so a run that is interrupted and resumed from its checkpoint ends with the same
@@ -21,20 +22,31 @@ public sealed class Trainer
     private const double Momentum = 0.9;
     private const double MaxGradientNorm = 5;
 
-    // A gate that is open for nearly all images learns from few of them.
-    private const double MaxOpenShare = 0.95;
+    private const int PatchImages = 1000;
+
+    // Images that gates and prices are set by at the beginning of an epoch, and in the end.
+    private const int FitImages = 2000;
+    private const int PriceImages = 500;
+    private const int FinalImages = 4000;
+
+    // A price follows the quantiles of batches slowly enough to be steady, and fast enough for a target that falls.
+    private const double PriceMomentum = 0.1;
+    private const double RarePriceMomentum = 0.25;
+
     private readonly ImageSet _images;
     private readonly TrainingOptions _options;
     private readonly string _checkpoint;
+    private readonly string _denseCheckpoint;
     private readonly LcNet? _initial;
-    private readonly LcNet? _teacher;
+    private IReadOnlyList<Parameter> _trained = [];
+    private LcNet? _teacher;
 
     /// <summary>Prepares a training.</summary>
     /// <param name="images">All images; the trainer takes the validation split from them.</param>
     /// <param name="options">The recipe.</param>
     /// <param name="folder">Where <c>checkpoint.zip</c> is written after every epoch.</param>
     /// <param name="initial">
-    /// A network of the same backbone whose weights training starts from, those of its gates too where they have the same span; null for random ones.
+    /// A network of the same backbone whose weights training starts from, those of its gates aside; null for random ones.
     /// It is only read.
     /// </param>
     /// <param name="teacher">A network for the same classes whose dense outputs training learns from; null for none. Put into evaluation mode.</param>
@@ -66,12 +78,18 @@ public sealed class Trainer
             throw new ArgumentException($"The teacher knows {teacher.Spec.Classes} classes, the images have {images.Classes.Count}.", nameof(teacher));
         }
 
+        if (teacher is not null && options.DistillationWeight == 0)
+        {
+            throw new ArgumentException("A teacher is given, and the distillation weight is 0: nothing would be learned from it.", nameof(options));
+        }
+
         _images = images;
         _options = options;
         _initial = initial;
         _teacher = teacher;
         Directory.CreateDirectory(folder);
         _checkpoint = Path.Combine(folder, "checkpoint.zip");
+        _denseCheckpoint = Path.Combine(folder, "dense.zip");
         Split = Split.ByContent(images, options.ValidationFraction);
         Normalisation = Normalisation.Of(images.Take(Split.Training));
         if (Split.Training.Count < options.BatchSize)
@@ -98,46 +116,104 @@ public sealed class Trainer
         manual_seed(_options.Seed);
         var network = new LcNet(_options.Architecture(_images.Classes.Count));
         _teacher?.eval();
-        OpenGates(network);
         if (_initial is not null)
         {
-            network.CopyFrom(_initial);
+            network.CopyBackboneFrom(_initial);
+        }
+        else if (_options.PatchStem)
+        {
+            BeginStem(network);
         }
 
-        (IReadOnlyList<Parameter> decayed, IReadOnlyList<Parameter> plain, IReadOnlyList<Parameter> gates) = network.ParameterGroups();
+        using var average = new WeightAverage(network, _options.Averaging);
+
+        (IReadOnlyList<Parameter> decayed, IReadOnlyList<Parameter> plain) = network.ParameterGroups();
+        _trained = [.. decayed, .. plain];
         using SGD optimizer = optim.SGD(
             [
                 new SGD.ParamGroup(decayed, _options.LearningRate, Momentum, 0, _options.WeightDecay, nesterov: true),
                 new SGD.ParamGroup(plain, _options.LearningRate, Momentum, 0, 0, nesterov: true),
-                new SGD.ParamGroup(gates, _options.LearningRate, Momentum, 0, 0, nesterov: true),
             ],
             _options.LearningRate);
-        int first = resume && File.Exists(_checkpoint) ? Resume(network, optimizer) : 0;
+        int first = resume && File.Exists(_checkpoint) ? Resume(network, average.Network, optimizer) : 0;
         for (int epoch = first; epoch < _options.Epochs; epoch++)
         {
-            RunEpoch(network, optimizer, epoch, progress, cancellation);
-            Checkpoint.Write(_checkpoint, Info(epoch + 1), network, optimizer);
-            epochDone?.Invoke(epoch + 1, Evaluation.Of(network, _images, Split.Validation, Normalisation, IsDense(epoch) ? null : 1));
+            if (!IsDense(epoch))
+            {
+                BeginGatedEpoch(network, average, optimizer, epoch);
+                average.TakeGatesOf(network);
+            }
+
+            RunEpoch(network, average, optimizer, epoch, progress, cancellation);
+            if (epoch + 1 == _options.Epochs && !IsDense(epoch))
+            {
+                Finish(average.Network);
+            }
+
+            Checkpoint.Write(_checkpoint, Info(epoch + 1), network, average.Network, optimizer);
+            epochDone?.Invoke(epoch + 1, Evaluation.Of(average.Network, _images, Split.Validation, Normalisation, IsDense(epoch) ? null : 1));
         }
 
+        network.CopyBackboneFrom(average.Network);
+        network.CopyGatesFrom(average.Network);
         network.eval();
         return network;
     }
 
-    // Untrained gates let through what the gated phase holds them to first, each kind its part.
-    private void OpenGates(LcNet network)
+    // What is exported are averages: what gates see of them, and what they cost, is a little different.
+    private void Finish(LcNet average)
     {
-        double share = _options.Gates == GateKinds.Both ? Math.Sqrt(_options.StartShare) : _options.StartShare;
-        share = Math.Min(share, MaxOpenShare);
-        network.OpenGatesFor(share, share);
+        manual_seed(_options.Seed + _options.Epochs);
+        var reader = new BatchReader(_images, Normalisation);
+        new GateFit(average, reader).Run(Sample(FinalImages));
+        PriceCalibrator.Set(average, reader, Sample(FinalImages), effort => _options.Budget * effort);
     }
 
-    private bool IsDense(int epoch) => epoch < _options.DenseEpochs || _options.Gates == GateKinds.None;
+    private void BeginStem(LcNet network)
+    {
+        using var uncollected = UncollectedRegion.Open();
+        using var scope = NewDisposeScope();
+        (Tensor x, _) = new BatchReader(_images, Normalisation).Read(Sample(PatchImages), Augmentation.None, 0, Random.Shared);
+        network.BeginStemAsComponentsOf(x);
+    }
+
+    // Training images, the same ones whenever they are asked for.
+    private int[] Sample(int count)
+    {
+        int[] order = [.. Split.Training];
+        new Random(_options.Seed).Shuffle(order);
+        return order[..Math.Min(count, order.Length)];
+    }
+
+    // Gates are fitted anew at the beginning of each gated epoch, but those of an initial network only with the others.
+    private void BeginGatedEpoch(LcNet network, WeightAverage average, SGD optimizer, int epoch)
+    {
+        manual_seed(_options.Seed + epoch);
+        var reader = new BatchReader(_images, Normalisation);
+        bool first = epoch == _options.DenseEpochs;
+        if (first)
+        {
+            Checkpoint.Write(_denseCheckpoint, Info(epoch), network, average.Network, optimizer);
+        }
+
+        new GateFit(network, reader).Run(Sample(FitImages));
+        var schedule = new Schedule(_options, StepsPerEpoch);
+        PriceCalibrator.Set(network, reader, Sample(PriceImages), effort => schedule.TargetShare(epoch * StepsPerEpoch, effort));
+
+        if (_teacher is null && _options.DistillationWeight > 0)
+        {
+            _teacher = Checkpoint.ReadNetwork(_denseCheckpoint).Network;
+        }
+    }
+
+    private int StepsPerEpoch => Split.Training.Count / _options.BatchSize;
+
+    private bool IsDense(int epoch) => epoch < _options.DenseEpochs;
 
     private CheckpointInfo Info(int epochs) =>
         new() { Options = _options, Epochs = epochs, Classes = _images.Classes, Normalisation = Normalisation };
 
-    private int Resume(LcNet network, SGD optimizer)
+    private int Resume(LcNet network, LcNet average, SGD optimizer)
     {
         CheckpointInfo info = Checkpoint.ReadInfo(_checkpoint);
         if (info.Options != _options)
@@ -150,18 +226,20 @@ public sealed class Trainer
             throw new InvalidDataException($"{_checkpoint}: written for other images.");
         }
 
-        Checkpoint.ReadState(_checkpoint, network, optimizer);
+        Checkpoint.ReadState(_checkpoint, network, average, optimizer);
         return info.Epochs;
     }
 
-    private void RunEpoch(LcNet network, SGD optimizer, int epoch, Action<TrainingProgress>? progress, CancellationToken cancellation)
+    private void RunEpoch(LcNet network, WeightAverage average, SGD optimizer, int epoch, Action<TrainingProgress>? progress, CancellationToken cancellation)
     {
         network.train();
-        var random = new Random(unchecked((_options.Seed * 1_000_003) + epoch));
+        int seed = unchecked((_options.Seed * 1_000_003) + epoch);
+        manual_seed(seed);
+        var random = new Random(seed);
         int[] order = [.. Split.Training];
         random.Shuffle(order);
         int size = _options.BatchSize;
-        int steps = order.Length / size;
+        int steps = StepsPerEpoch;
         var schedule = new Schedule(_options, steps);
         var reader = new BatchReader(_images, Normalisation);
         double loss = 0;
@@ -174,10 +252,9 @@ public sealed class Trainer
             int step = (epoch * steps) + i;
             SetLearningRate(optimizer, schedule.LearningRate(step));
 
-            (Tensor x, Tensor labels) = reader.Read(order.AsSpan(i * size, size), _options.Augmentation, random);
-            int resolution = schedule.Resolution(epoch);
-            x = resolution == _options.InputSize ? x : functional.adaptive_avg_pool2d(x, resolution);
-            (double Loss, double Right, double Share) result = Step(network, optimizer, x, labels, IsDense(epoch) ? null : Efforts(schedule, step, random));
+            (Tensor x, Tensor labels) = reader.Read(order.AsSpan(i * size, size), _options.Augmentation, epoch, random);
+            (double Loss, double Right, double Share) result = Step(network, optimizer, x, labels, IsDense(epoch) ? null : Groups(network, schedule, step, random));
+            average.Update(step);
             loss += result.Loss;
             right += result.Right;
             share += result.Share;
@@ -189,47 +266,62 @@ public sealed class Trainer
     {
         optim.ILearningRateController[] groups = [.. optimizer.ParamGroups];
         groups[0].LearningRate = rate;
-        groups[1].LearningRate = rate;
-        groups[2].LearningRate = rate * _options.GateRate;
+        groups[1].LearningRate = rate * _options.BiasRate;
     }
 
-    private List<(int First, int Count, double Effort, double Target)> Efforts(Schedule schedule, int step, Random random)
+    // Efforts of a batch, one after another: those whose prices are learned.
+    private List<EffortGroup> Groups(LcNet network, Schedule schedule, int step, Random random)
     {
         int quarter = _options.BatchSize / 4;
         int eighth = _options.BatchSize / 8;
         int most = _options.BatchSize - quarter - eighth;
-        double middle = (1 + _options.MinEffort) / 2;
-        double low = _options.MinEffort + (random.NextDouble() * (middle - _options.MinEffort));
-        double high = middle + (random.NextDouble() * (1 - middle));
+        IReadOnlyList<EffortPrice> prices = network.Prices;
+        int middle = LcNet.PricedEfforts / 2;
+        EffortGroup Group(int first, int count, int point, double momentum) =>
+            new(first, count, point, prices[point].Price, momentum, schedule.TargetShare(step, prices[point].Effort) * network.Cost.Dense);
         return
         [
-            (0, most, 1, schedule.TargetShare(step, 1)),
-            (most, quarter, high, schedule.TargetShare(step, high)),
-            (most + quarter, eighth, low, schedule.TargetShare(step, low)),
+            Group(0, most, LcNet.PricedEfforts - 1, PriceMomentum),
+            Group(most, quarter, random.Next(middle, LcNet.PricedEfforts - 1), RarePriceMomentum),
+            Group(most + quarter, eighth, random.Next(middle), RarePriceMomentum),
         ];
     }
 
-    private (double Loss, double Right, double Share) Step(
-        LcNet network, SGD optimizer, Tensor x, Tensor labels, List<(int First, int Count, double Effort, double Target)>? groups)
+    private (double Loss, double Right, double Share) Step(LcNet network, SGD optimizer, Tensor x, Tensor labels, List<EffortGroup>? groups)
     {
         using var uncollected = UncollectedRegion.Open();
         optimizer.zero_grad();
-        Tensor? effort = groups is null ? null : cat([.. groups.Select(group => full(group.Count, 1, group.Effort))], 0);
-        LcNetOutput output = network.Forward(x, effort);
+        Tensor? price = groups is null ? null : cat([.. groups.Select(group => full(group.Count, 1, (float)group.Price))], 0);
+        LcNetOutput output = groups is null ? RunAnyDepth(network, x) : network.Forward(x, price);
         Tensor entropy = functional.cross_entropy(output.Logits, labels, label_smoothing: _options.LabelSmoothing);
         Tensor total = _teacher is null ? entropy : ((1 - _options.DistillationWeight) * entropy) + (_options.DistillationWeight * Distance(output.Logits, x));
-        double share = 1;
-        if (groups is not null)
-        {
-            total += _options.FlopsWeight * FlopsLoss.Budget(output.FlopsShare!, [.. groups.Select(group => (group.First, group.Count, group.Target))]);
-            total += _options.UsageWeight * UsageLoss.Varied(output.LayerMargins!.narrow(0, 0, groups[0].Count));
-            share = output.FlopsShare!.narrow(0, 0, groups[0].Count).mean().ToDouble();
-        }
-
+        double share = groups is null ? 1 : FollowPrices(network, output, groups);
         total.backward();
-        _ = nn.utils.clip_grad_norm_(network.parameters(), MaxGradientNorm);
+        _ = nn.utils.clip_grad_norm_(_trained, MaxGradientNorm);
         optimizer.step();
         return (entropy.ToDouble(), output.Logits.argmax(1).eq(labels).sum().ToDouble(), share);
+    }
+
+    // The dense phase: some of the images skip blocks at random, so that skipping them later takes little away.
+    private LcNetOutput RunAnyDepth(LcNet network, Tensor x)
+    {
+        long skipping = _options.Gates.HasFlag(GateKinds.Layers) ? (long)(_options.AnyDepth * x.shape[0]) : 0;
+        return new LcNetOutput(network.RunFrom(network.Blocks.Count, network.BlockInputs(x, skipping > 0 ? network.RandomRuns(x.shape[0], skipping) : null)[^1]), [], [], [], []);
+    }
+
+    // Moves the price of each group's effort towards the one that would have met its target. Returns what effort 1 cost, as a share of dense FLOPs.
+    private static double FollowPrices(LcNet network, LcNetOutput output, List<EffortGroup> groups)
+    {
+        var solver = new PriceSolver(network.Cost, output);
+        EffortPrice[] prices = [.. network.Prices];
+        foreach (EffortGroup group in groups)
+        {
+            double wanted = solver.Solve(group.First, group.Count, group.TargetFlops);
+            prices[group.Point] = prices[group.Point] with { Price = group.Price + (group.Momentum * (wanted - group.Price)) };
+        }
+
+        network.Prices = prices;
+        return (double)solver.Flops(groups[0].First, groups[0].Count, groups[0].Price) / groups[0].Count / network.Cost.Dense;
     }
 
     // Cross-entropy against the teacher's probabilities: up to a constant the Kullback-Leibler divergence (Hinton et al. 2015, temperature 1).
@@ -243,4 +335,7 @@ public sealed class Trainer
 
         return functional.cross_entropy(logits, taught);
     }
+
+    // Images of a batch that run at one effort, and what they may cost in the mean.
+    private readonly record struct EffortGroup(int First, int Count, int Point, double Price, double Momentum, double TargetFlops);
 }

@@ -59,6 +59,13 @@ internal static class Breaches
             ["negative pair"] = (m => Block(m, 2, b => b with { Flops = b.Flops with { PerChannelSquared = -1 } }), "block 2, per channel squared: -1 FLOPs"),
             ["FLOPs that overflow"] = (m => m with { Dense = m.Dense with { Flops = long.MaxValue } }, "dense: 9223372036854775807 FLOPs"),
 
+            ["no prices"] = (m => m with { Prices = [] }, "prices: do not end at effort 1"),
+            ["prices end early"] = (m => m with { Prices = [new(0.2, 2), new(0.9, 1)] }, "prices: do not end at effort 1"),
+            ["price for no effort"] = (m => m with { Prices = [new(0, 2), new(1, 1)] }, "prices: effort 0 is outside (0, 1]"),
+            ["negative price"] = (m => m with { Prices = [new(1, -0.5)] }, "price at effort 1: -0.5 is not a finite number of at least 0"),
+            ["prices out of order"] = (m => m with { Prices = [new(0.5, 2), new(0.4, 2), new(1, 1)] }, "price at effort 0.4: effort does not rise, or the price does"),
+            ["price that rises with effort"] = (m => m with { Prices = [new(0.5, 2), new(1, 2.5)] }, "price at effort 1: effort does not rise, or the price does"),
+
             ["no calibration"] = (m => m with { Calibration = [] }, "calibration: does not end at effort 1"),
             ["calibration ends early"] = (m => Calibrate(m, (0.2, 5, 0.5), (0.9, 9, 0.5)), "calibration: does not end at effort 1"),
             ["calibration falls"] = (m => Calibrate(m, (0.5, 5, 0.5), (0.4, 6, 0.5), (1, 9, 0.5)), "calibration at effort 0.4: effort and mean FLOPs do not rise"),

@@ -9,17 +9,17 @@ public class ManifestTextTests(SharedBundle shared) : IClassFixture<SharedBundle
     /// <summary>Every list and map of the manifest that has elements, as paths into it.</summary>
     public static TheoryData<string> Elements { get; } =
     [
-        "labels/0", "input/mean/1", "spans/0", "blocks/2", "calibration/1", "files/stem.onnx", "provenance/recipe/digest",
+        "labels/0", "input/mean/1", "spans/0", "blocks/2", "prices/1", "calibration/1", "files/stem.onnx", "provenance/recipe/digest",
     ];
 
     public static TheoryData<string> Members { get; } =
     [
-        "model", "version", "labels", "input", "stem", "spans", "blocks", "head", "dense", "calibration", "provenance", "files",
+        "model", "version", "labels", "input", "stem", "spans", "blocks", "head", "dense", "prices", "calibration", "provenance", "files",
         "input/width", "input/height", "input/colour", "input/mean", "input/std", "input/resize", "stem/file", "stem/flops", "stem/output",
         "head/output/channels", "head/output/height", "head/output/width", "spans/0/file", "spans/0/flops", "spans/0/first_block",
         "spans/1/blocks", "blocks/0/file", "blocks/0/kind", "blocks/0/input", "blocks/0/output", "blocks/0/channels", "blocks/0/flops",
         "blocks/1/flops/shortcut", "blocks/1/flops/per_channel", "blocks/1/flops/per_channel_squared", "calibration/0/effort",
-        "calibration/0/mean_flops", "calibration/0/p95_flops", "calibration/0/top1", "calibration/0/top1_standard_error", "provenance/data", "provenance/split",
+        "prices/0/effort", "prices/0/price", "calibration/0/mean_flops", "calibration/0/p95_flops", "calibration/0/top1", "calibration/0/top1_standard_error", "provenance/data", "provenance/split",
         "provenance/recipe", "provenance/seed", "provenance/epochs", "provenance/tool",
     ];
 
@@ -71,8 +71,8 @@ public class ManifestTextTests(SharedBundle shared) : IClassFixture<SharedBundle
     [InlineData("{\"format\": \"1\"}", "has no format version")]
     [InlineData("{\"format\": 1.5}", "has no format version")]
     [InlineData("{\"format\": 99999999999}", "has no format version")]
-    [InlineData("{\"format\": 1}", "has no digest")]
-    [InlineData("{\"format\": 1, \"digest\": \"12\"}", "has no digest")]
+    [InlineData("{\"format\": 2}", "has no digest")]
+    [InlineData("{\"format\": 2, \"digest\": \"12\"}", "has no digest")]
     [InlineData("{\"\\ud800 of format\": 2}", "is not a manifest")]
     public void Open_TextThatIsNoManifest_IsRefused(string text, string complaint)
     {
@@ -85,7 +85,7 @@ public class ManifestTextTests(SharedBundle shared) : IClassFixture<SharedBundle
     public void Open_DeeplyNestedJson_IsRefused()
     {
         BundleFolder folder = shared.Restored();
-        File.WriteAllText(folder.Manifest, $"{{\"format\": 1, \"labels\": {new string('[', 100_000)}");
+        File.WriteAllText(folder.Manifest, $"{{\"format\": 2, \"labels\": {new string('[', 100_000)}");
         Assert.StartsWith("bundle.json is not a manifest", Assert.Single(folder.Refused().Problems), StringComparison.Ordinal);
     }
 

@@ -5,7 +5,7 @@ namespace LCNet.Page.Tests;
 /// <summary>That everybody can use the page: small screens, dark rooms, keyboards, readers.</summary>
 public sealed class AccessTests(ChromiumBrowser browser, ShippedServer shipped)
 {
-    private static readonly string Ship = ShippedServer.Photograph("ship", "0008");
+    private static readonly string Ship = ShippedServer.Photograph("ship", "0003");
 
     [Theory]
     [InlineData(360, ColorScheme.Light)]

@@ -9,7 +9,7 @@ namespace LCNet.Page.Tests;
 /// <summary>What a visitor of the page sees.</summary>
 public sealed class PageTests(ChromiumBrowser browser, ShippedServer shipped, ServerFixture models)
 {
-    private static readonly string Horse = ShippedServer.Photograph("horse", "0051");
+    private static readonly string Horse = ShippedServer.Photograph("horse", "0014");
 
     [Fact]
     public async Task Figures_UnderLoad_MoveAndEqualTheReplies()

@@ -32,7 +32,7 @@ public sealed class PictureTests(ChromiumBrowser browser, ShippedServer shipped)
             string file = Path.Combine(Folder.Length > 0 ? Folder : nobody.FullName, $"{name}.png");
             await using VisitedPage page = await browser.OpenAsync(
                 shipped.Server, new BrowserNewContextOptions { ViewportSize = new ViewportSize { Width = width, Height = 900 }, ColorScheme = scheme });
-            await page.ChooseAsync(ShippedServer.Photograph("horse", "0055"));
+            await page.ChooseAsync(ShippedServer.Photograph("horse", "0015"));
             await page.Page.ScreenshotAsync(new PageScreenshotOptions { Path = file, FullPage = true });
 
             using SKBitmap picture = SKBitmap.Decode(file);

@@ -95,7 +95,7 @@ public sealed class BatchedEngineTests : IDisposable
     [InlineData("block_00.onnx", "block_04.onnx", "does not run: ")]
     [InlineData("shortcut_02.onnx", "shortcut_03.onnx", "does not run: ")]
     [InlineData("stem.onnx", "head.onnx", "has the inputs x; expected: image")]
-    [InlineData("gate_02.onnx", "head.onnx", "has the inputs x; expected: x, effort")]
+    [InlineData("gate_02.onnx", "head.onnx", "has the inputs x; expected: x, price")]
     public void Load_SegmentThatDoesNotFitTheManifest_IsRefusedByName(string file, string other, string reason)
     {
         File.Copy(_bundle.PathOf(other), _bundle.PathOf(file), overwrite: true);

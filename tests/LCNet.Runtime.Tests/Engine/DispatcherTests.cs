@@ -144,7 +144,7 @@ public sealed class DispatcherTests : IDisposable
         var calls = new List<LaneCall> { new("stem", 0, [], image) };
         for (int span = 0; span < manifest.Spans.Count; span++)
         {
-            calls.Add(new LaneCall("gate", span, [], [(float)effort]));
+            calls.Add(new LaneCall("gate", span, [], [(float)new PriceCurve(manifest.Prices).PriceFor(effort)]));
             int offset = 0;
             for (int i = 0; i < manifest.Spans[span].Blocks; i++)
             {

@@ -65,6 +65,6 @@ public sealed class NetworkAgreementTests : IDisposable
         using var scope = torch.NewDisposeScope();
         using var noGrad = torch.no_grad();
         torch.Tensor x = torch.tensor(image, 1, 3, network.Spec.InputSize, network.Spec.InputSize);
-        return network.Forward(x, effort is null ? null : torch.full(1, 1, effort.Value)).Logits.data<float>().ToArray();
+        return network.ForwardAtEffort(x, effort).Logits.data<float>().ToArray();
     }
 }

@@ -49,12 +49,12 @@ public sealed class OnnxLaneTests : IDisposable
         {
             BlockSpec spec = manifest.Blocks[block];
             (string, float[], long[]) map = ("x", x, [1, spec.Input.Channels, spec.Input.Height, spec.Input.Width]);
-            foreach (float effort in new[] { 0.3f, 1 })
+            foreach (float price in new[] { 0, 0.2f, 0.4f, 0.6f, 0.8f, 1 })
             {
                 float[] layers = new float[1];
                 float[] channels = new float[spec.Channels];
-                lane.Gate(block, effort, layers, channels);
-                float[][] expected = reference.Segment(manifest.Spans[block].File, map, ("effort", [effort], [1, 1]));
+                lane.Gate(block, price, layers, channels);
+                float[][] expected = reference.Segment(manifest.Spans[block].File, map, ("price", [price], [1, 1]));
                 Assert.All(expected[0].Zip(layers), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
                 Assert.All(expected[1].Zip(channels), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
                 seen.UnionWith(channels);

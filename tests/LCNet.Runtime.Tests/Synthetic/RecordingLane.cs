@@ -6,7 +6,7 @@ namespace LCNet.Runtime.Tests.Synthetic;
 /// <param name="Segment">What was called.</param>
 /// <param name="Index">Span or block; 0 for stem and head.</param>
 /// <param name="Keep">A block's kept channels.</param>
-/// <param name="Values">A block's channel scales and then that of its layer, a gate's effort, or the stem's image.</param>
+/// <param name="Values">A block's channel scales and then that of its layer, a gate's price, or the stem's image.</param>
 internal sealed record LaneCall(string Segment, int Index, long[] Keep, float[] Values)
 {
     public override string ToString() => $"{Segment} {Index} [{string.Join(' ', Keep)}] ({string.Join(' ', Values)})";
@@ -24,9 +24,9 @@ internal sealed class RecordingLane(BundleManifest manifest) : ISegmentLane
 
     public void Stem(ReadOnlySpan<float> image) => Calls.Add(new LaneCall("stem", 0, [], image.ToArray()));
 
-    public void Gate(int span, float effort, Span<float> layers, Span<float> channels)
+    public void Gate(int span, float price, Span<float> layers, Span<float> channels)
     {
-        Calls.Add(new LaneCall("gate", span, [], [effort]));
+        Calls.Add(new LaneCall("gate", span, [], [price]));
         Assert.Equal(Gates[span].Layers.Length, layers.Length);
         Assert.Equal(Gates[span].Channels.Length, channels.Length);
         Gates[span].Layers.CopyTo(layers);

@@ -75,7 +75,7 @@ internal sealed class SymbolicBatchLane(Bundle bundle, int maxRows) : IBatchLane
         }
 
         (float[] Layers, float[] Channels)[] saliences = [.. Read(_manifest.Blocks[_manifest.Spans[span].FirstBlock].Input, reading).Select(row => Gates[(row.Image, span)])];
-        Assert.All(_values[reading.EffortsAt..(reading.EffortsAt + reading.Rows)], effort => Assert.InRange(effort, float.Epsilon, 1));
+        Assert.All(_values[reading.PricesAt..(reading.PricesAt + reading.Rows)], price => Assert.InRange(price, 0, float.MaxValue));
         layers = saliences.SelectMany(row => row.Layers).ToArray();
         channels = saliences.SelectMany(row => row.Channels).ToArray();
     }

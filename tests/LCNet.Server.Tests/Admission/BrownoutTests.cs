@@ -76,7 +76,9 @@ public sealed class BrownoutTests : IAsyncLifetime
         double effort = await Eventually.GetAsync(
             () => Task.FromResult(MetricCheck.Observed(metrics, $"lcnet.effort{{model={ServerFixture.Model}}}")), value => value == 1);
         Assert.Equal(1, effort);
-        Assert.Equal(1, (await server.ClassifyAsync(TestImages.Png(1))).Compute.Effort);
+
+        // A call by itself may still find a step that was taken on what waited before.
+        Assert.Equal(1, await Eventually.GetAsync(async () => (await server.ClassifyAsync(TestImages.Png(1))).Compute.Effort, value => value == 1));
     }
 
     [Fact]

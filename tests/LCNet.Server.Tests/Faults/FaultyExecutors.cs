@@ -43,10 +43,10 @@ internal sealed class FaultyExecutors(Func<Bundle, ISegmentExecutor> create, str
             inner.Stem(image);
         }
 
-        public void Gate(int span, float effort, Span<float> layers, Span<float> channels)
+        public void Gate(int span, float price, Span<float> layers, Span<float> channels)
         {
             owner.Check();
-            inner.Gate(span, effort, layers, channels);
+            inner.Gate(span, price, layers, channels);
         }
 
         public void Block(int block, ReadOnlySpan<long> keep, ReadOnlySpan<float> channelScales, float layerScale)

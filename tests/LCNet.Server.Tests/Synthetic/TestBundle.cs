@@ -4,7 +4,6 @@ using LCNet.Training.Export;
 using LCNet.Training.Native;
 using LCNet.Training.Networks;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace LCNet.Server.Tests;
@@ -67,33 +66,24 @@ internal static class TestBundle
     {
         set_num_threads(1);
         manual_seed(seed);
-        var network = new LcNet(new ResNetSpec { Kind = kind, BlocksPerStage = [2, 2], Width = 8, Classes = Labels, InputSize = side, Span = GateSpan.Block });
+        var network = new LcNet(new ResNetSpec { Kind = kind, BlocksPerStage = [2, 2], Width = 8, Classes = Labels, InputSize = side, Span = GateSpan.Block, HiddenUnits = 4, MinEffort = 0.25 });
         using var noGrad = no_grad();
-        foreach ((string name, Parameter parameter) in network.named_parameters())
-        {
-            if (name.EndsWith("_score.weight", StringComparison.Ordinal))
-            {
-                parameter.mul_(30);
-            }
-            else if (name.EndsWith("_shiftAtZero", StringComparison.Ordinal))
-            {
-                parameter.uniform_(-0.6, 0);
-            }
-            else if (name.EndsWith("_shiftAtOne", StringComparison.Ordinal))
-            {
-                parameter.uniform_(0, 0.6);
-            }
-        }
 
         // Running statistics as after training, so that activations and gates are neither all large nor all closed.
         network.train();
         for (int step = 0; step < 40; step++)
         {
             using var scope = NewDisposeScope();
-            network.Forward(randn(Batch, 3, Side, Side), step % 2 == 0 ? null : rand(Batch, 1));
+            network.Forward(randn(Batch, 3, Side, Side), step % 2 == 0 ? null : rand(Batch, 1) - 0.5);
         }
 
         network.eval();
+        using (var scope = NewDisposeScope())
+        {
+            network.OpenGatesAtRandom(randn(Batch, 3, side, side), 0.7, 0.7);
+        }
+
+        network.Prices = [.. network.Prices.Select((point, i) => point with { Price = 0.4 - (0.2 * i) })];
         return network;
     }
 }

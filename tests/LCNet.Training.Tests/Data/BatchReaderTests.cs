@@ -16,7 +16,7 @@ public class BatchReaderTests
     public void Read_NoAugmentation_EqualsTheFormulaInDoublePrecision()
     {
         using var scope = torch.NewDisposeScope();
-        (torch.Tensor images, torch.Tensor labels) = new BatchReader(Images, Normalisation).Read([4, 0, 5], Augmentation.None, new Random(1));
+        (torch.Tensor images, torch.Tensor labels) = new BatchReader(Images, Normalisation).Read([4, 0, 5], Augmentation.None, 0, new Random(1));
 
         Assert.Equal([3, 3, Size, Size], images.shape);
         Assert.Equal([Images.Label(4), Images.Label(0), Images.Label(5)], labels.data<long>().ToArray());
@@ -56,7 +56,7 @@ public class BatchReaderTests
         float[] served = new float[3 * Side * Side];
         new InputReader(Side, Side, Normalisation.Mean, Normalisation.Std, ImageLimits.Default).Read(file, served);
         using var scope = torch.NewDisposeScope();
-        (torch.Tensor images, _) = new BatchReader(ImageFolder.Read(folder.Path, Side), Normalisation).Read([0], Augmentation.None, new Random(1));
+        (torch.Tensor images, _) = new BatchReader(ImageFolder.Read(folder.Path, Side), Normalisation).Read([0], Augmentation.None, 0, new Random(1));
 
         Assert.Equal(served, images.contiguous().data<float>().ToArray());
         float[] unturned = new float[served.Length];
@@ -68,7 +68,7 @@ public class BatchReaderTests
     public void Read_AnyBatch_IsChannelsLastInMemory()
     {
         using var scope = torch.NewDisposeScope();
-        (torch.Tensor images, _) = new BatchReader(Images, Normalisation).Read([1, 2], new Augmentation(), new Random(1));
+        (torch.Tensor images, _) = new BatchReader(Images, Normalisation).Read([1, 2], new Augmentation(), 0, new Random(1));
         Assert.Equal([3L * Size * Size, 1, 3 * Size, 3], images.stride());
     }
 
@@ -97,11 +97,28 @@ public class BatchReaderTests
         var seen = new HashSet<(int, int, bool)>();
         for (int draw = 0; draw < 20 * variants.Count; draw++)
         {
-            float[] actual = ReadOne(reader, 3, new Augmentation { CropPadding = padding, Flip = flip }, random);
+            float[] actual = ReadOne(reader, 3, new Augmentation { CropPadding = padding, Flip = flip }, random, draw);
             seen.Add(Assert.Single(variants, variant => variant.Value.AsSpan().SequenceEqual(actual)).Key);
         }
 
         Assert.Equal(variants.Count, seen.Count);
+    }
+
+    [Fact]
+    public void Read_Flip_MirrorsAnImageEveryOtherEpochAndHalfOfThemInEach()
+    {
+        ImageSet images = RandomImages.Make(400, Size, 2);
+        var reader = new BatchReader(images, Normalisation);
+        Augmentation flip = Augmentation.None with { Flip = true };
+        int[] all = [.. Enumerable.Range(0, images.Count)];
+        bool[][] mirrored = [.. Enumerable.Range(0, 4).Select(epoch => all.Select(i =>
+            !ReadOne(reader, i, flip, new Random(1), epoch).AsSpan().SequenceEqual(ReadOne(reader, i, Augmentation.None, new Random(1)))).ToArray())];
+
+        Assert.InRange(mirrored[0].Count(one => one), 160, 240);
+        Assert.InRange(mirrored[0].Zip(mirrored[0].Skip(1)).Count(pair => pair.First == pair.Second), 160, 240);
+        Assert.Equal(mirrored[0].Select(one => !one), mirrored[1]);
+        Assert.Equal(mirrored[0], mirrored[2]);
+        Assert.Equal(mirrored[1], mirrored[3]);
     }
 
     [Fact]
@@ -159,36 +176,40 @@ public class BatchReaderTests
     {
         using var scope = torch.NewDisposeScope();
         var reader = new BatchReader(Images, Normalisation);
-        (torch.Tensor first, _) = reader.Read([0, 1], Augmentation.None, new Random(1));
+        (torch.Tensor first, _) = reader.Read([0, 1], Augmentation.None, 0, new Random(1));
         float[] before = first.contiguous().data<float>().ToArray();
-        reader.Read([2, 3], Augmentation.None, new Random(1));
+        reader.Read([2, 3], Augmentation.None, 0, new Random(1));
         Assert.Equal(before, first.contiguous().data<float>().ToArray());
     }
 
     private static double Expected(int index, int x, int y, int c) =>
         ((Images.Pixels(index)[(((y * Size) + x) * 3) + c] / 255.0) - Normalisation.Mean[c]) / Normalisation.Std[c];
 
-    // Brute force: pad with zeros, cut out, mirror.
+    // Brute force: pad with what the edge mirrors, cut out, mirror.
     private static float[] Shifted(float[] planes, int shiftX, int shiftY, bool mirrored)
     {
         float[] result = new float[planes.Length];
         for (int i = 0; i < planes.Length; i++)
         {
-            (int c, int y, int x) = (i / (Size * Size), (i / Size % Size) + shiftY, (i % Size) + shiftX);
+            (int c, int y, int x) = (i / (Size * Size), Mirrored((i / Size % Size) + shiftY), Mirrored((i % Size) + shiftX));
             int target = mirrored ? i - (i % Size) + Size - 1 - (i % Size) : i;
-            result[target] = x is >= 0 and < Size && y is >= 0 and < Size ? planes[(((c * Size) + y) * Size) + x] : 0;
+            result[target] = planes[(((c * Size) + y) * Size) + x];
         }
 
         return result;
     }
 
+    // 2 1 | 0 1 2 ... 7 | 6 5
+    private static int Mirrored(int at) => at < 0 ? -at : at >= Size ? (2 * (Size - 1)) - at : at;
+
     private static float[] Planes(int index) => ReadOne(new BatchReader(Images, Normalisation), index, Augmentation.None, new Random(1));
 
-    private static float[] ReadOne(BatchReader reader, int index, Augmentation augmentation, Random random) => ReadAll(reader, [index], augmentation, random);
+    private static float[] ReadOne(BatchReader reader, int index, Augmentation augmentation, Random random, int epoch = 0) =>
+        ReadAll(reader, [index], augmentation, random, epoch);
 
-    private static float[] ReadAll(BatchReader reader, int[] indices, Augmentation augmentation, Random random)
+    private static float[] ReadAll(BatchReader reader, int[] indices, Augmentation augmentation, Random random, int epoch = 0)
     {
         using var scope = torch.NewDisposeScope();
-        return reader.Read(indices, augmentation, random).Images.contiguous().data<float>().ToArray();
+        return reader.Read(indices, augmentation, epoch, random).Images.contiguous().data<float>().ToArray();
     }
 }

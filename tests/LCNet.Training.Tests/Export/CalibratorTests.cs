@@ -4,8 +4,6 @@ using LCNet.Training.Data;
 using LCNet.Training.Export;
 using LCNet.Training.Networks;
 using LCNet.Training.Tests.Synthetic;
-using TorchSharp;
-using TorchSharp.Modules;
 
 namespace LCNet.Training.Tests.Export;
 
@@ -19,8 +17,8 @@ public class CalibratorTests
     public void Measure_CostRisesWithEffort_EqualsARecountThroughTheRuntime(BlockKind kind, GateSpan span)
     {
         using var folder = new TemporaryFolder();
-        using LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(kind, span), 21);
-        SetShifts(network, -0.5, 0.5);
+        using LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(kind, span) with { MinEffort = 0.25 }, 21);
+        SetPrices(network, 0.5, -0.5);
         ImageSet images = RandomImages.Make(40, network.Spec.InputSize, 22);
         int[] indices = [.. Enumerable.Range(0, images.Count).Where(i => i % 5 != 0)];
 
@@ -34,11 +32,11 @@ public class CalibratorTests
 
     [Theory]
     [InlineData(0, 0)]
-    [InlineData(0.4, -0.4)]
-    public void Measure_MoreEffortCostsNoMore_KeepsOnlyEffortOne(double atZero, double atOne)
+    [InlineData(-0.4, 0.4)]
+    public void Measure_MoreEffortCostsNoMore_KeepsOnlyEffortOne(double atLeast, double atOne)
     {
-        using LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(BlockKind.Basic, GateSpan.Block), 23);
-        SetShifts(network, atZero, atOne);
+        using LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(BlockKind.Basic, GateSpan.Block) with { MinEffort = 0.25 }, 23);
+        SetPrices(network, atLeast, atOne);
         ImageSet images = RandomImages.Make(30, network.Spec.InputSize, 24);
 
         IReadOnlyList<CalibrationPoint> points =
@@ -84,19 +82,6 @@ public class CalibratorTests
         Assert.True(flops.Distinct().Count() > 1);
     }
 
-    private static void SetShifts(LcNet network, double atZero, double atOne)
-    {
-        using var noGrad = torch.no_grad();
-        foreach ((string name, Parameter parameter) in network.named_parameters())
-        {
-            if (name.EndsWith("._shiftAtZero", StringComparison.Ordinal))
-            {
-                parameter.fill_(atZero);
-            }
-            else if (name.EndsWith("._shiftAtOne", StringComparison.Ordinal))
-            {
-                parameter.fill_(atOne);
-            }
-        }
-    }
+    private static void SetPrices(LcNet network, double atLeast, double atOne) =>
+        network.Prices = [.. network.Prices.Select((point, i) => point with { Price = atLeast + ((atOne - atLeast) * i / (network.Prices.Count - 1)) })];
 }

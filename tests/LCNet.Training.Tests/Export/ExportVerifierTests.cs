@@ -85,7 +85,7 @@ public class ExportVerifierTests
         Assert.True(Compare(network, bundle, FewImages).Agrees);
         Assert.All(
             [
-                ("stem.onnx", "stem_conv_weight", true), ("gate_01.onnx", "layers_bias", false), ("gate_02.onnx", "channels_bias", false),
+                ("stem.onnx", "stem_conv_weight", true), ("gate_01.onnx", "layers_linear_bias", false), ("gate_02.onnx", "channels_linear_bias", false),
                 ("block_00.onnx", "last_bias", true), ("block_01.onnx", "first_weight", true), ("block_01.onnx", "projection_weight", true),
                 ("block_02.onnx", "last_weight", true), ("shortcut_01.onnx", "projection_weight", false), ("head.onnx", "head_weight", true),
                 ("dense.onnx", "block1_last_weight", true),
@@ -142,9 +142,8 @@ public class ExportVerifierTests
         bool[] unchanged = [.. All(images).Select(_ => true)];
         foreach (float effort in new[] { 1, 0.75f, 0.5f, 0.25f })
         {
-            torch.Tensor efforts = torch.full(images.Count, 1, effort);
-            LcNetOutput output = network.Forward(x, efforts);
-            LcNetOutput beside = network.Forward(x * 1.00002, efforts);
+            LcNetOutput output = network.ForwardAtEffort(x, effort);
+            LcNetOutput beside = network.ForwardAtEffort(x * 1.00002, effort);
             for (int block = 0; block < output.Layers.Count; block++)
             {
                 bool[] same = ((output.Layers[block] > 0) == (beside.Layers[block] > 0)).data<bool>().ToArray();
@@ -161,8 +160,8 @@ public class ExportVerifierTests
     {
         using var scope = torch.NewDisposeScope();
         using var noGrad = torch.no_grad();
-        torch.Tensor efforts = torch.tensor([.. indices.Select((_, i) => 1 - (0.25f * (i % 4)))], indices.Length, 1);
-        LcNetOutput output = network.Forward(Read(images, indices), efforts);
+        torch.Tensor prices = torch.tensor([.. indices.Select((_, i) => (float)network.PriceAt(1 - (0.25 * (i % 4))))], indices.Length, 1);
+        LcNetOutput output = network.Forward(Read(images, indices), prices);
         for (int block = 0; block < output.Layers.Count; block++)
         {
             float[] layers = output.Layers[block].data<float>().ToArray();
@@ -178,5 +177,5 @@ public class ExportVerifierTests
     }
 
     private static torch.Tensor Read(ImageSet images, int[] indices) =>
-        new BatchReader(images, RandomNetwork.Normalisation).Read(indices, Augmentation.None, new Random(1)).Images;
+        new BatchReader(images, RandomNetwork.Normalisation).Read(indices, Augmentation.None, 0, new Random(1)).Images;
 }

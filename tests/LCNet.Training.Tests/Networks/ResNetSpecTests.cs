@@ -13,25 +13,28 @@ public class ResNetSpecTests
         long second = (9L * 16 * 32 * 256) + (5 * 9L * 32 * 32 * 256) + (16 * 32 * 256);
         long third = (9L * 32 * 64 * 64) + (5 * 9L * 64 * 64 * 64) + (32 * 64 * 64);
         long head = 64 * 10;
-        var cost = new NetworkCost(ResNetSpec.Cifar(20, 16, 10));
+        var cost = new NetworkCost(new ResNetSpec { BlocksPerStage = [3, 3, 3], Width = 16, Classes = 10 });
         Assert.Equal(2 * (stem + first + second + third + head), cost.Dense);
         Assert.Equal(40.8, cost.Dense / 2e6, 0.05);
     }
 
-    [Theory]
-    [InlineData(2)]
-    [InlineData(7)]
-    [InlineData(18)]
-    public void Cifar_DepthThatIsNot6nPlus2_IsRefused(int depth) => Assert.Throws<ArgumentException>(() => ResNetSpec.Cifar(depth, 16, 10));
+    [Fact]
+    public void Blocks_FirstStageWithoutBlocks_HalvesTheStemsResolution()
+    {
+        IReadOnlyList<BlockShape> blocks = new ResNetSpec { BlocksPerStage = [0, 2, 1], Width = 12, Widths = [12, 20, 33], Classes = 2, InputSize = 30 }.Blocks();
+        Assert.Equal(
+            [new BlockShape(12, 20, 20, 2, 30, 15), new BlockShape(20, 20, 20, 1, 15, 15), new BlockShape(20, 33, 33, 2, 15, 8)],
+            blocks);
+        Assert.Equal([false, true, false], blocks.Select(block => block.IdentityShortcut));
+    }
 
     [Fact]
-    public void Cifar_FourStages_HasAsManyBlocksInEach()
+    public void TryParseStages_AnyStages_ReadsWhatWasWritten() => Gen.Select(Gen.Int[1, 256], Gen.Int[1, 4096]).Array[1, 6].Select(Gen.Bool).Sample((stages, bare) =>
     {
-        ResNetSpec spec = ResNetSpec.Cifar(18, 24, 10, stages: 4);
-        Assert.Equal([2, 2, 2, 2], spec.BlocksPerStage);
-        Assert.Equal((192, 4), (spec.Blocks()[^1].OutputChannels, spec.Blocks()[^1].OutputSize));
-        Assert.Throws<ArgumentException>(() => ResNetSpec.Cifar(14, 24, 10, stages: 4));
-    }
+        (int Blocks, int Width)[] expected = bare && stages.Length > 1 ? [(0, stages[0].Item1), .. stages[1..]] : stages;
+        Assert.True(ResNetSpec.TryParseStages(string.Join(',', expected.Select(stage => $"{stage.Blocks}x{stage.Width}")), out IReadOnlyList<(int, int)> read));
+        Assert.Equal(expected, read);
+    });
 
     [Theory]
     [InlineData(18, 1.814)]

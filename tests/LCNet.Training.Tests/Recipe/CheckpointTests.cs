@@ -11,11 +11,10 @@ public sealed class CheckpointTests : IDisposable
 {
     private static readonly TrainingOptions Recipe = new()
     {
-        Depth = 8,
-        Width = 8,
+        Stages = "1x8,1x16,1x32",
         InputSize = 8,
         Epochs = 1,
-        DenseEpochs = 0,
+        DenseShare = 0,
         BatchSize = 16,
         LearningRate = 0.1,
         ValidationFraction = 0.2,
@@ -73,7 +72,7 @@ public sealed class CheckpointTests : IDisposable
     {
         WriteZip("info.json", """
             {
-              "Options": { "Depth": 8, "Width": 8 }, "Epochs": 1, "Classes": ["a", "b"],
+              "Options": { "Stages": "1x8,1x16" }, "Epochs": 1, "Classes": ["a", "b"],
               "Normalisation": { "Mean": [0, 0, 0], "Std": [1, 1, 1] }
             }
             """);
@@ -88,8 +87,8 @@ public sealed class CheckpointTests : IDisposable
     {
         using var scope = torch.NewDisposeScope();
         using var noGrad = torch.no_grad();
-        (torch.Tensor x, _) = new BatchReader(images, normalisation).Read([0, 1, 2, 3, 4], Augmentation.None, new Random(1));
-        return network.Forward(x, effort is null ? null : torch.full(5, 1, effort.Value)).Logits.data<float>().ToArray();
+        (torch.Tensor x, _) = new BatchReader(images, normalisation).Read([0, 1, 2, 3, 4], Augmentation.None, 0, new Random(1));
+        return network.ForwardAtEffort(x, effort).Logits.data<float>().ToArray();
     }
 
     private void AssertRefused()

@@ -12,15 +12,12 @@ public class DistillationTests
 
     private static readonly TrainingOptions Recipe = new()
     {
-        Depth = 8,
-        Width = 8,
+        Stages = "1x8,1x16,1x32",
         InputSize = 8,
         Epochs = 6,
-        DenseEpochs = 5,
+        DenseShare = 0.85,
         BatchSize = 16,
         LearningRate = 0.05,
-        HalfSizeUntil = 0,
-        ReducedUntil = 0,
         LabelSmoothing = 0,
         ValidationFraction = 0.2,
         Augmentation = Augmentation.None,
@@ -33,7 +30,7 @@ public class DistillationTests
         using LcNet teacher = Liar();
         byte[] before = teacher.state_dict().SelectMany(entry => entry.Value.bytes.ToArray()).ToArray();
         using LcNet pupil = Train(Recipe with { DistillationWeight = 1 }, teacher);
-        using LcNet untaught = Train(Recipe with { DistillationWeight = 0 }, teacher);
+        using LcNet untaught = Train(Recipe with { Teacher = null }, null);
 
         Assert.InRange(Agreement(pupil, teacher), 0.9, 1);
         Assert.InRange(Agreement(untaught, teacher), 0, 0.2);
@@ -44,9 +41,17 @@ public class DistillationTests
     public void Trainer_TeacherOfOtherClasses_IsRefused()
     {
         using var folder = new TemporaryFolder();
-        using var teacher = new LcNet(ResNetSpec.Cifar(8, 4, Images.Classes.Count + 1) with { InputSize = 8 });
+        using var teacher = new LcNet(Recipe.Architecture(Images.Classes.Count + 1));
         ArgumentException exception = Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe, folder.Path, null, teacher));
         Assert.Contains("classes", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Trainer_TeacherThatWouldNotCount_IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        using LcNet teacher = new(Recipe.Architecture(Images.Classes.Count));
+        Assert.Contains("distillation weight", Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe, folder.Path, null, teacher)).Message, StringComparison.Ordinal);
     }
 
     // A network that was trained well and then had its outputs turned round: it is sure of a wrong class for every image.
@@ -75,7 +80,7 @@ public class DistillationTests
     {
         using var noGrad = torch.no_grad();
         int[] all = [.. Enumerable.Range(0, Images.Count)];
-        torch.Tensor x = new BatchReader(Images, Normalisation.Of(Images)).Read(all, Augmentation.None, new Random(1)).Images;
+        torch.Tensor x = new BatchReader(Images, Normalisation.Of(Images)).Read(all, Augmentation.None, 0, new Random(1)).Images;
         return network.Forward(x, null).Logits.argmax(1).eq(teacher.Forward(x, null).Logits.argmax(1)).to_type(torch.ScalarType.Float32).mean().ToDouble();
     }
 }

@@ -22,7 +22,7 @@ public class EvaluationTests
         int[] runs = new int[network.Cost.Blocks.Count];
         foreach (int index in indices)
         {
-            LcNetOutput output = network.Forward(reader.Read([index], Augmentation.None, new Random(1)).Images, TorchSharp.torch.full(1, 1, 0.6));
+            LcNetOutput output = network.ForwardAtEffort(reader.Read([index], Augmentation.None, 0, new Random(1)).Images, 0.6);
             float[] logits = output.Logits.data<float>().ToArray();
             right += Array.IndexOf(logits, logits.Max()) == images.Label(index) ? 1 : 0;
             flops.Add(network.Cost.Cheapest);

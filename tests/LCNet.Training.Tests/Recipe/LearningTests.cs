@@ -49,8 +49,8 @@ public class LearningTests
         (LcNet network, Trainer trainer) = Trained.Value;
         using var scope = TorchSharp.torch.NewDisposeScope();
         using var noGrad = TorchSharp.torch.no_grad();
-        (TorchSharp.torch.Tensor x, _) = new BatchReader(Images, trainer.Normalisation).Read([.. trainer.Split.Validation], Augmentation.None, new Random(1));
-        LcNetOutput output = network.Forward(x, TorchSharp.torch.ones(x.shape[0], 1));
+        (TorchSharp.torch.Tensor x, _) = new BatchReader(Images, trainer.Normalisation).Read([.. trainer.Split.Validation], Augmentation.None, 0, new Random(1));
+        LcNetOutput output = network.ForwardAtEffort(x, 1);
         float[] rates = [.. output.Channels.SelectMany(channel => (channel > 0).to_type(TorchSharp.torch.float32).mean([0]).data<float>().ToArray())];
         Assert.True(rates.Count(rate => rate is > 0.05f and < 0.95f) > rates.Length / 4, $"{string.Join(' ', rates)}");
     }
@@ -63,17 +63,13 @@ public class LearningTests
         using var folder = new TemporaryFolder();
         var recipe = new TrainingOptions
         {
-            Depth = 8,
-            Width = 8,
+            Stages = "1x8,1x16,1x32",
             InputSize = 8,
             Epochs = 24,
-            DenseEpochs = 3,
+            DenseShare = 0.125,
             BatchSize = 32,
             LearningRate = 0.1,
-            GateRate = 1,
             Budget = Budget,
-            HalfSizeUntil = 0,
-            ReducedUntil = 0,
             ValidationFraction = 0.2,
             Augmentation = Augmentation.None,
         };

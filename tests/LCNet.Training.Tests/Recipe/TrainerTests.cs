@@ -13,11 +13,10 @@ public class TrainerTests
 
     private static readonly TrainingOptions Recipe = new()
     {
-        Depth = 8,
-        Width = 8,
+        Stages = "1x8,1x16,1x32",
         InputSize = 8,
         Epochs = 3,
-        DenseEpochs = 1,
+        DenseShare = 0.34,
         BatchSize = 16,
         LearningRate = 0.1,
         ValidationFraction = 0.2,
@@ -112,7 +111,7 @@ public class TrainerTests
         RunUntil(StepsPerEpoch, folder.Path, resume: false);
         TrainingOptions[] others =
         [
-            Recipe with { Seed = 2 }, Recipe with { Epochs = 4 }, Recipe with { Width = 16 }, Recipe with { LearningRate = 0.1001 },
+            Recipe with { Seed = 2 }, Recipe with { Epochs = 4 }, Recipe with { Stages = "1x16,1x32,1x64" }, Recipe with { LearningRate = 0.1001 },
             Recipe with { Augmentation = Recipe.Augmentation with { Flip = false } },
         ];
         Assert.All(others, other => AssertRefused(Images, other, folder, "another recipe"));
@@ -126,8 +125,8 @@ public class TrainerTests
     public void New_RecipeOutOfRange_NamesEveryProblem()
     {
         using var folder = new TemporaryFolder();
-        ArgumentException exception = Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe with { Depth = 9, Budget = 2 }, folder.Path));
-        Assert.Contains("depth", exception.Message, StringComparison.Ordinal);
+        ArgumentException exception = Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe with { Stages = "9", Budget = 2 }, folder.Path));
+        Assert.Contains("stages", exception.Message, StringComparison.Ordinal);
         Assert.Contains("budget", exception.Message, StringComparison.Ordinal);
     }
 
@@ -144,8 +143,8 @@ public class TrainerTests
     public void New_InitialNetworkOfAnotherArchitecture_IsRefused()
     {
         using var folder = new TemporaryFolder();
-        using var wider = new LcNet((Recipe with { Width = 16 }).Architecture(Images.Classes.Count));
-        using var deeper = new LcNet((Recipe with { Depth = 14 }).Architecture(Images.Classes.Count));
+        using var wider = new LcNet((Recipe with { Stages = "1x16,1x32,1x64" }).Architecture(Images.Classes.Count));
+        using var deeper = new LcNet((Recipe with { Stages = "2x8,2x16,2x32" }).Architecture(Images.Classes.Count));
         Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe, folder.Path, wider));
         Assert.Throws<ArgumentException>(() => new Trainer(Images, Recipe, folder.Path, deeper));
     }
@@ -157,9 +156,6 @@ public class TrainerTests
         using var initial = new LcNet((Recipe with { Span = GateSpan.Model }).Architecture(Images.Classes.Count));
         TrainingOptions still = Recipe with { LearningRate = 1e-30, WeightDecay = 0, Initial = "1" };
         using LcNet network = new Trainer(Images, still, folder.Path, initial).Run(false, null, null, TestContext.Current.CancellationToken);
-
-        static IEnumerable<float> Backbone(LcNet network) => network.named_parameters()
-            .Where(entry => !entry.name.Contains("Gates", StringComparison.Ordinal)).SelectMany(entry => entry.parameter.data<float>().ToArray());
 
         // A bias of 0 does move, by a step of about 1e-30.
         Assert.All(Backbone(initial).Zip(Backbone(network)), pair => Assert.Equal(pair.First, pair.Second, 1e-20f));
@@ -173,7 +169,7 @@ public class TrainerTests
         byte[] before = Weights(initial);
         TrainingOptions still = Recipe with { LearningRate = 1e-30, WeightDecay = 0, Initial = "1" };
         using LcNet unmoved = new Trainer(Images, still, folder.At("second"), initial).Run(false, null, null, TestContext.Current.CancellationToken);
-        Assert.Equal(Parameters(initial), Parameters(unmoved));
+        Assert.Equal(Backbone(initial), Backbone(unmoved));
 
         TrainingOptions recipe = Recipe with { Initial = "1" };
         using LcNet whole = new Trainer(Images, recipe, folder.At("third"), initial).Run(false, null, null, TestContext.Current.CancellationToken);
@@ -220,7 +216,8 @@ public class TrainerTests
         return Weights(network);
     }
 
-    private static float[] Parameters(LcNet network) => [.. network.parameters().SelectMany(parameter => parameter.data<float>().ToArray())];
+    private static float[] Backbone(LcNet network) => [.. network.named_parameters()
+        .Where(entry => !entry.name.Contains("Gates", StringComparison.Ordinal)).SelectMany(entry => entry.parameter.data<float>().ToArray())];
 
     private static byte[] Weights(LcNet network)
     {

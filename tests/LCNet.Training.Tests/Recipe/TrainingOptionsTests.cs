@@ -10,35 +10,36 @@ public class TrainingOptionsTests
 
     public static TheoryData<string, TrainingOptions> OneProblem => new()
     {
-        { "depth", Good with { Depth = 2 } },
-        { "depth", Good with { Depth = 15 } },
-        { "depth", Good with { Family = StemKind.ImageNet, Depth = 20 } },
-        { "stages", Good with { Stages = 0 } },
-        { "stages", Good with { Stages = 5 } },
-        { "depth", Good with { Stages = 4 } },
-        { "width", Good with { Width = 0 } },
-        { "width", Good with { Width = 1025 } },
+        { "stages", Good with { Stages = string.Empty } },
+        { "stages", Good with { Stages = "2" } },
+        { "stages", Good with { Stages = "2x16,32" } },
+        { "stages", Good with { Stages = "2x16,2x" } },
+        { "stages", Good with { Stages = "2x16,0x32,2x64" } },
+        { "stages", Good with { Stages = "0x16" } },
+        { "stages", Good with { Stages = "2x0" } },
+        { "stages", Good with { Stages = "-1x16" } },
+        { "stages", Good with { Stages = "2x4097" } },
+        { "stages", Good with { Stages = "257x16" } },
         { "input size", Good with { InputSize = 7 } },
         { "input size", Good with { InputSize = 513 } },
-        { "dense epochs", Good with { DenseEpochs = -1 } },
-        { "dense epochs", Good with { DenseEpochs = Good.Epochs } },
+        { "dense share", Good with { DenseShare = -0.1 } },
+        { "dense share", Good with { DenseShare = 1 } },
         { "batch size", Good with { BatchSize = 7 } },
         { "learning rate", Good with { LearningRate = 0 } },
         { "learning rate", Good with { LearningRate = double.PositiveInfinity } },
         { "warm-up", Good with { WarmUp = 0 } },
         { "warm-up", Good with { WarmUp = 1 } },
-        { "gate rate", Good with { GateRate = 0 } },
-        { "gate rate", Good with { GateRate = 1.1 } },
+        { "any depth", Good with { AnyDepth = 1.1 } },
         { "weight decay", Good with { WeightDecay = -1 } },
         { "weight decay", Good with { WeightDecay = double.NaN } },
         { "label smoothing", Good with { LabelSmoothing = 1 } },
         { "budget", Good with { Budget = 0 } },
         { "budget", Good with { Budget = double.NaN } },
-        { "start share", Good with { StartShare = 0 } },
-        { "lowest effort", Good with { MinEffort = 1.1 } },
-        { "FLOPs weight", Good with { FlopsWeight = double.NegativeInfinity } },
-        { "half size until", Good with { HalfSizeUntil = -0.1 } },
-        { "reduced until", Good with { ReducedUntil = double.NaN } },
+        { "lowest effort", Good with { MinEffort = 1 } },
+        { "tightening", Good with { Tightening = 0 } },
+        { "hidden units", Good with { HiddenUnits = -1 } },
+        { "bias rate", Good with { BiasRate = double.NaN } },
+        { "averaging", Good with { Averaging = 1 } },
         { "distillation weight", Good with { DistillationWeight = 1.1 } },
         { "validation fraction", Good with { ValidationFraction = 1 } },
         { "crop padding", Good with { Augmentation = new Augmentation { CropPadding = -1 } } },
@@ -51,22 +52,19 @@ public class TrainingOptionsTests
         Assert.Empty(Good.Validate());
         Assert.Empty(new TrainingOptions
         {
-            Depth = 8,
-            Width = 1,
+            Stages = "0x1,1x1",
             InputSize = 8,
             Epochs = 1,
-            DenseEpochs = 0,
+            DenseShare = 0,
             BatchSize = 8,
             WarmUp = 0.01,
-            GateRate = 1,
-            StartShare = 1,
-            HalfSizeUntil = 1,
-            ReducedUntil = 0,
+            Tightening = 1,
+            HiddenUnits = 0,
+            Averaging = 0,
             WeightDecay = 0,
             LabelSmoothing = 0,
             Budget = 1,
-            MinEffort = 1,
-            FlopsWeight = 0,
+            MinEffort = 0.99,
             Augmentation = new Augmentation { CropPadding = 0, EraseProbability = 1 },
         }.Validate());
     }
@@ -81,49 +79,65 @@ public class TrainingOptionsTests
     {
         var options = new TrainingOptions
         {
-            Depth = 0,
-            Width = 0,
+            Stages = "0x0",
             InputSize = 0,
             Epochs = 0,
-            DenseEpochs = -1,
+            DenseShare = -1,
             BatchSize = 0,
             LearningRate = -1,
             WarmUp = 0,
-            GateRate = 0,
-            StartShare = 0,
-            HalfSizeUntil = 2,
-            ReducedUntil = 2,
+            AnyDepth = -1,
+            Tightening = 0,
+            HiddenUnits = -1,
+            BiasRate = 0,
+            Averaging = 1,
             WeightDecay = -1,
             LabelSmoothing = -1,
             Budget = 0,
             MinEffort = 0,
-            FlopsWeight = -1,
             DistillationWeight = -1,
             ValidationFraction = 0,
             Augmentation = new Augmentation { CropPadding = -1, EraseProbability = -1 },
         };
         string[] names =
         [
-            "depth", "width", "input size", "epochs", "dense epochs", "batch size", "learning rate", "warm-up", "gate rate", "weight decay",
-            "label smoothing", "budget", "start share", "lowest effort", "FLOPs weight", "half size until", "reduced until",
-            "distillation weight", "validation fraction", "crop padding", "erase probability",
+            "stages", "input size", "epochs", "dense share", "batch size", "learning rate", "warm-up", "weight decay", "label smoothing",
+            "budget", "lowest effort", "any depth", "tightening", "hidden units", "bias rate", "averaging", "distillation weight", "validation fraction", "crop padding",
+            "erase probability",
         ];
         Assert.Equal(names, options.Validate().Select(problem => problem[..problem.IndexOf(':', StringComparison.Ordinal)]));
     }
 
-    [Fact]
-    public void Architecture_Defaults_FollowTheOptions()
+    [Theory]
+    [InlineData(32, 0.85, 27)]
+    [InlineData(10, 0.5, 5)]
+    [InlineData(1, 0.9, 0)]
+    [InlineData(3, 0.99, 2)]
+    [InlineData(4, 0, 0)]
+    public void DenseEpochs_AnyShare_LeaveOneForGates(int epochs, double share, int expected)
     {
-        ResNetSpec spec = (Good with { Depth = 20, Width = 12, InputSize = 24, Span = GateSpan.Model }).Architecture(7);
-        Assert.Equal([3, 3, 3], spec.BlocksPerStage);
-        Assert.Equal((12, 7, 24, GateSpan.Model, BlockKind.Basic), (spec.Width, spec.Classes, spec.InputSize, spec.Span, spec.Kind));
+        TrainingOptions options = Good with { Epochs = epochs, DenseShare = share };
+        Assert.Equal(expected, options.DenseEpochs);
+        Assert.Equal(epochs, (options with { Gates = GateKinds.None }).DenseEpochs);
     }
 
     [Fact]
-    public void Architecture_ImageNet_IsTheOneOfThatDepth()
+    public void Architecture_Cifar_FollowsTheOptions()
     {
-        ResNetSpec spec = (Good with { Family = StemKind.ImageNet, Depth = 50, Width = 8, InputSize = 64, Gates = GateKinds.Layers }).Architecture(7);
-        Assert.Equal([3, 4, 6, 3], spec.BlocksPerStage);
-        Assert.Equal((8, 7, 64, GateKinds.Layers, BlockKind.Bottleneck), (spec.Width, spec.Classes, spec.InputSize, spec.Gates, spec.Kind));
+        ResNetSpec spec = (Good with { Stages = "0x12,3x20,1x33", InputSize = 24, Span = GateSpan.Model, HiddenUnits = 5, MinEffort = 0.3 }).Architecture(7);
+        Assert.Equal([0, 3, 1], spec.BlocksPerStage);
+        Assert.Equal([12, 20, 20, 20], spec.Blocks().Select(block => block.InputChannels));
+        Assert.Equal([20, 20, 20, 33], spec.Blocks().Select(block => block.InnerChannels));
+        Assert.Equal([12, 12, 12, 6], spec.Blocks().Select(block => block.OutputSize));
+        Assert.Equal((7, 24, GateSpan.Model, BlockKind.Basic, 5, 0.3), (spec.Classes, spec.InputSize, spec.Span, spec.Kind, spec.HiddenUnits, spec.MinEffort));
+    }
+
+    [Fact]
+    public void Architecture_ImageNetBottleneck_FollowsTheOptions()
+    {
+        ResNetSpec spec = (Good with { Stem = StemKind.ImageNet, Block = BlockKind.Bottleneck, Stages = "3x64,4x128,6x256,3x512", InputSize = 224, Gates = GateKinds.Layers })
+            .Architecture(1000);
+        Assert.Equal((StemKind.ImageNet, GateKinds.Layers, 224), (spec.Stem, spec.Gates, spec.InputSize));
+        Assert.Equal(new NetworkCost(ResNetSpec.ImageNet(50, 64, 1000)).Dense, new NetworkCost(spec).Dense);
     }
 }

@@ -22,6 +22,7 @@ internal static class RandomNetwork
         Span = span,
         BlocksPerStage = kind == BlockKind.Basic ? [1, 2, 1] : [2, 2],
         Width = 4,
+        HiddenUnits = kind == BlockKind.Basic ? 5 : 0,
         Classes = RandomImages.Classes.Count,
         InputSize = 16,
     };
@@ -48,6 +49,8 @@ internal static class RandomNetwork
         Randomise(network);
         WarmUp(network, seed);
         network.eval();
+        OpenGates(network, seed);
+        network.Prices = [.. network.Prices.Select((point, i) => point with { Price = 0.4 - (0.2 * i) })];
         return network;
     }
 
@@ -78,15 +81,6 @@ internal static class RandomNetwork
             string field = name[(name.LastIndexOf("._", StringComparison.Ordinal) + 1)..];
             switch (field)
             {
-                case "_shiftAtZero" or "_shiftAtOne":
-                    parameter.uniform_(-0.6, 0.6);
-                    break;
-                case "_logGain":
-                    parameter.normal_(0, 0.5);
-                    break;
-                case "_score.weight":
-                    parameter.mul_(30);
-                    break;
                 case "_norm.weight":
                     parameter.uniform_(0.5, 1.5);
                     break;
@@ -95,6 +89,14 @@ internal static class RandomNetwork
                     break;
             }
         }
+    }
+
+    private static void OpenGates(LcNet network, int seed)
+    {
+        using var scope = NewDisposeScope();
+        ImageSet images = RandomImages.Make(60, network.Spec.InputSize, seed + 1);
+        (Tensor x, _) = new BatchReader(images, Normalisation).Read([.. Enumerable.Range(0, images.Count)], Augmentation.None, 0, new Random(seed));
+        network.OpenGatesAtRandom(x, 0.7, 0.7);
     }
 
     // Running statistics come from images, as in training: dense steps and gated ones, so that logits stay of order 1 in both.
@@ -109,8 +111,8 @@ internal static class RandomNetwork
         {
             using var scope = NewDisposeScope();
             int[] batch = [.. Enumerable.Range(0, WarmUpBatch).Select(_ => random.Next(images.Count))];
-            (Tensor x, _) = reader.Read(batch, Augmentation.None, random);
-            network.Forward(x, step % 4 == 0 ? null : rand(WarmUpBatch, 1));
+            (Tensor x, _) = reader.Read(batch, Augmentation.None, 0, random);
+            network.Forward(x, step % 4 == 0 ? null : rand(WarmUpBatch, 1) - 0.5);
         }
     }
 }

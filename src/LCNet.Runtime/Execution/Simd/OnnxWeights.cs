@@ -19,6 +19,18 @@ internal sealed class OnnxWeights
     /// <param name="operations">The operations that the graph must consist of, with repetitions, in any order.</param>
     /// <exception cref="BundleException">The graph is another; the message names the file.</exception>
     public OnnxWeights(Bundle bundle, string file, params string[] operations)
+        : this(bundle, file, operations, [], 0)
+    {
+    }
+
+    /// <summary>Parses a segment of which some operations may be there or not.</summary>
+    /// <param name="bundle">Verified.</param>
+    /// <param name="file">One of its files.</param>
+    /// <param name="operations">The operations that the graph must consist of, with repetitions, in any order.</param>
+    /// <param name="optional">Operations that may be there besides, all of them together.</param>
+    /// <param name="most">How often they may be there.</param>
+    /// <exception cref="BundleException">The graph is another; the message names the file.</exception>
+    public OnnxWeights(Bundle bundle, string file, string[] operations, string[] optional, int most)
     {
         _bundle = bundle;
         _file = file;
@@ -48,7 +60,7 @@ internal sealed class OnnxWeights
         }
 
         string[] actual = [.. _graph.Node.Select(node => node.OpType).Order(StringComparer.Ordinal)];
-        if (!actual.SequenceEqual(operations.Order(StringComparer.Ordinal)))
+        if (!Enumerable.Range(0, most + 1).Any(times => actual.SequenceEqual(operations.Concat(Enumerable.Repeat(optional, times).SelectMany(some => some)).Order(StringComparer.Ordinal))))
         {
             throw Refusal($"consists of {string.Join(", ", actual)}; the SIMD executor knows {string.Join(", ", operations)}");
         }
@@ -82,14 +94,44 @@ internal sealed class OnnxWeights
     /// <exception cref="BundleException">There is none of this form.</exception>
     public (float[] Weights, float[] Bias) Linear(string output, int outputs, int inputs)
     {
+        NodeProto node = Gemm(output);
+        return (Floats(node.Input[1], outputs, inputs), Floats(node.Input[2], outputs));
+    }
+
+    /// <summary>Units of the hidden layer, a linear one with a ReLU, ahead of the linear layer behind an output; 0 where there is none.</summary>
+    /// <exception cref="BundleException">The output is not made by a linear layer.</exception>
+    public int HiddenUnits(string output)
+    {
+        string? relu = HiddenRelu(output);
+        return relu is null ? 0 : (int)(_constants.GetValueOrDefault(Gemm(relu).Input[2])?.Dims.FirstOrDefault() ?? 0);
+    }
+
+    /// <summary>The hidden layer ahead of the linear layer behind an output: weights [units, inputs] and bias.</summary>
+    /// <exception cref="BundleException">There is none of this form.</exception>
+    public (float[] Weights, float[] Bias) Hidden(string output, int units, int inputs)
+    {
+        NodeProto node = Gemm(HiddenRelu(output) ?? throw Refusal($"{output} has no hidden layer"));
+        return (Floats(node.Input[1], units, inputs), Floats(node.Input[2], units));
+    }
+
+    // The Relu that the linear layer behind an output reads; null where it reads something else.
+    private string? HiddenRelu(string output)
+    {
+        string input = Gemm(output).Input[0];
+        return _producers.GetValueOrDefault(input)?.OpType == "Relu" ? input : null;
+    }
+
+    // The linear layer behind an output, what clamps it aside.
+    private NodeProto Gemm(string output)
+    {
         NodeProto? node = _producers.GetValueOrDefault(output);
-        node = node?.OpType == "Clip" ? _producers.GetValueOrDefault(node.Input[0]) : node;
+        node = node?.OpType is "Clip" or "Relu" ? _producers.GetValueOrDefault(node.Input[0]) : node;
         if (node?.OpType != "Gemm" || node.Attribute.Count != 1 || node.Attribute[0] is not { Name: "transB", I: 1 })
         {
             throw Refusal($"{output} is not made by a Gemm with transB = 1");
         }
 
-        return (Floats(node.Input[1], outputs, inputs), Floats(node.Input[2], outputs));
+        return node;
     }
 
     private Dictionary<string, T> Unique<T>(IEnumerable<T> items, Func<T, string> name)

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using LCNet.Bundles;
 
 namespace LCNet.Runtime;
@@ -11,6 +12,7 @@ internal sealed class SimdLane<TSimd, TVector> : ISegmentLane
     private readonly SimdStem<TSimd, TVector> _stem;
     private readonly SimdBlock<TSimd, TVector>[] _blocks;
     private readonly float[] _features;
+    private readonly float[] _hidden;
     private PlaneBuffer _current;
     private bool _hasMeans;
 
@@ -24,22 +26,21 @@ internal sealed class SimdLane<TSimd, TVector> : ISegmentLane
         _stem = new SimdStem<TSimd, TVector>(network, planes, runner);
         _blocks = [.. network.Manifest.Blocks.Select((block, i) => new SimdBlock<TSimd, TVector>(block, network.Blocks[i], planes, runner))];
         _features = new float[network.Manifest.Blocks.Max(block => Math.Max(block.Input.Channels, block.Output.Channels)) + 1];
+        _hidden = new float[network.Gates.Max(gate => Math.Max(gate.Layers.HiddenUnits, gate.Channels.HiddenUnits))];
         _current = _stem.Output;
     }
 
     public void Stem(ReadOnlySpan<float> image) => Set(_stem.Run(image));
 
-    public void Gate(int span, float effort, Span<float> layers, Span<float> channels)
+    public void Gate(int span, float price, Span<float> layers, Span<float> channels)
     {
         int count = _network.Manifest.Blocks[_network.Manifest.Spans[span].FirstBlock].Input.Channels;
         Means(count);
         Span<float> features = _features.AsSpan(0, count + 1);
-        features[count] = effort;
+        features[count] = price;
         GateWeights gate = _network.Gates[span];
-        gate.Layers.Run(features, layers);
-        gate.Channels.Run(features, channels);
-        Clamp(layers);
-        Clamp(channels);
+        Run(gate.Layers, features, layers);
+        Run(gate.Channels, features, channels);
     }
 
     public void Block(int block, ReadOnlySpan<long> keep, ReadOnlySpan<float> channelScales, float layerScale) =>
@@ -74,8 +75,17 @@ internal sealed class SimdLane<TSimd, TVector> : ISegmentLane
         }
     }
 
-    private static void Clamp(Span<float> saliences)
+    private void Run(GateLayers gate, ReadOnlySpan<float> features, Span<float> saliences)
     {
+        if (gate.Hidden is not null)
+        {
+            Span<float> hidden = _hidden.AsSpan(0, gate.HiddenUnits);
+            gate.Hidden.Run(features, hidden);
+            TensorPrimitives.Max(hidden, 0f, hidden);
+            features = hidden;
+        }
+
+        gate.Output.Run(features, saliences);
         foreach (ref float salience in saliences)
         {
             salience = Math.Clamp(salience, 0, 1);

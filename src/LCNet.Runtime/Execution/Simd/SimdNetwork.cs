@@ -46,10 +46,21 @@ internal sealed class SimdNetwork
     {
         BundleManifest manifest = bundle.Manifest;
         int inputs = manifest.Blocks[span.FirstBlock].Input.Channels + 1;
-        var weights = new OnnxWeights(bundle, span.File, "GlobalAveragePool", "Flatten", "Concat", "Gemm", "Clip", "Gemm", "Clip");
-        (float[] layerWeights, float[] layerBias) = weights.Linear("layers", span.Blocks, inputs);
-        (float[] channelWeights, float[] channelBias) = weights.Linear("channels", manifest.ChannelsOf(span), inputs);
-        return new GateWeights(new LinearLayer(layerWeights, layerBias), new LinearLayer(channelWeights, channelBias));
+        var weights = new OnnxWeights(bundle, span.File, ["GlobalAveragePool", "Flatten", "Concat", "Gemm", "Clip", "Gemm", "Clip"], ["Gemm", "Relu"], 2);
+        return new GateWeights(ReadGate("layers", span.Blocks), ReadGate("channels", manifest.ChannelsOf(span)));
+
+        GateLayers ReadGate(string output, int outputs)
+        {
+            int hidden = weights.HiddenUnits(output);
+            (float[] gateWeights, float[] gateBias) = weights.Linear(output, outputs, hidden > 0 ? hidden : inputs);
+            if (hidden == 0)
+            {
+                return new GateLayers(null, new LinearLayer(gateWeights, gateBias), 0);
+            }
+
+            (float[] hiddenWeights, float[] hiddenBias) = weights.Hidden(output, hidden, inputs);
+            return new GateLayers(new LinearLayer(hiddenWeights, hiddenBias), new LinearLayer(gateWeights, gateBias), hidden);
+        }
     }
 
     private static BlockWeights ReadBlock(Bundle bundle, BlockSpec block)
@@ -92,4 +103,10 @@ internal sealed record BlockWeights(Convolution First, Convolution? Middle, Conv
 /// <summary>L-Net and C-Net of a span.</summary>
 /// <param name="Layers">One output a block.</param>
 /// <param name="Channels">One output a channel, block after block.</param>
-internal sealed record GateWeights(LinearLayer Layers, LinearLayer Channels);
+internal sealed record GateWeights(GateLayers Layers, GateLayers Channels);
+
+/// <summary>The layers of one gate, ahead of its clamp.</summary>
+/// <param name="Hidden">Followed by a ReLU; null where there is none.</param>
+/// <param name="Output">The last one.</param>
+/// <param name="HiddenUnits">Outputs of <paramref name="Hidden"/>; 0 where there is none.</param>
+internal sealed record GateLayers(LinearLayer? Hidden, LinearLayer Output, int HiddenUnits);

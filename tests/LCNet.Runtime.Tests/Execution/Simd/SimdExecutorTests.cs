@@ -66,12 +66,12 @@ public sealed class SimdExecutorTests : IDisposable
     {
         actual.Stem(image);
         expected.Stem(image);
-        float effort = 1 - random.NextSingle();
+        float price = random.NextSingle();
         foreach ((int i, SpanSpec span) in manifest.Spans.Index())
         {
             float[][] gates = [new float[span.Blocks], new float[manifest.ChannelsOf(span)], new float[span.Blocks], new float[manifest.ChannelsOf(span)]];
-            actual.Gate(i, effort, gates[0], gates[1]);
-            expected.Gate(i, effort, gates[2], gates[3]);
+            actual.Gate(i, price, gates[0], gates[1]);
+            expected.Gate(i, price, gates[2], gates[3]);
             AssertClose(gates[2], gates[0], $"layers of span {i}");
             AssertClose(gates[3], gates[1], $"channels of span {i}");
             for (int block = span.FirstBlock; block < span.FirstBlock + span.Blocks; block++)
