@@ -1,6 +1,6 @@
 namespace LCNet.Cli.Bench;
 
-/// <summary>Where a network stands beside static ones: what they would need for the same accuracy, or give for the same cost, by straight lines between them.</summary>
+/// <summary>Where a network stands beside static ones: what they would need for the same accuracy, by straight lines between them.</summary>
 internal static class EqualAccuracy
 {
     /// <summary>The cost at which static networks would have an accuracy.</summary>
@@ -10,11 +10,6 @@ internal static class EqualAccuracy
     public static double? CostAt(IEnumerable<(double Cost, double Accuracy)> statics, double accuracy)
     {
         (double Cost, double Accuracy)[] points = [.. statics.OrderBy(point => point.Cost)];
-        if (points.Length == 0 || points.All(point => point.Accuracy > accuracy))
-        {
-            return null;
-        }
-
         for (int i = 0; i < points.Length; i++)
         {
             if (points[i].Accuracy >= accuracy)

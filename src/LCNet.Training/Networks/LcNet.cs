@@ -263,11 +263,7 @@ public sealed class LcNet : Module
     {
         foreach (Module module in modules())
         {
-            if (module is BatchNorm1d scores)
-            {
-                scores.momentum = 1;
-            }
-            else if (module is BatchNorm2d maps)
+            if (module is BatchNorm2d maps)
             {
                 maps.momentum = 1;
             }

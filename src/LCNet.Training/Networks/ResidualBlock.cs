@@ -106,8 +106,7 @@ internal sealed class ResidualBlock : Module
     /// <summary>How much each inner channel adds to each image: its mean square behind the last ReLU × the squared norm of the weights that read it, [N, K].</summary>
     public Tensor ChannelEnergies(Tensor x)
     {
-        Tensor h = functional.relu(_first.call(x));
-        h = _middle is null ? h : functional.relu(_middle.call(h));
+        Tensor h = RunInner(x, null);
         (Tensor weight, Tensor bias) = _last.Fold();
         bias.Dispose();
         return h.square().mean([2, 3]) * weight.square().sum([0, 2, 3]);
@@ -115,7 +114,10 @@ internal sealed class ResidualBlock : Module
 
     private Tensor RunShortcut(Tensor x) => _projection is null ? x : _projection.call(Shape.InputChannels < VectorLanes ? x.contiguous() : x);
 
-    private Tensor RunBranch(Tensor x, Tensor? channel)
+    private Tensor RunBranch(Tensor x, Tensor? channel) => _last.call(RunInner(x, channel));
+
+    // The inner channels, scaled, as the last convolution reads them.
+    private Tensor RunInner(Tensor x, Tensor? channel)
     {
         Tensor? scale = channel?.reshape(channel.shape[0], channel.shape[1], 1, 1);
         Tensor h = Scale(functional.relu(_first.call(x), inplace: true), scale);
@@ -124,7 +126,7 @@ internal sealed class ResidualBlock : Module
             h = Scale(functional.relu(_middle.call(h), inplace: true), scale);
         }
 
-        return _last.call(h);
+        return h;
     }
 
     // Channels-last in memory before and after.

@@ -141,7 +141,7 @@ public sealed class Trainer
             if (!IsDense(epoch))
             {
                 BeginGatedEpoch(network, average, optimizer, epoch);
-                average.TakeGatesOf(network);
+                average.Network.CopyGatesFrom(network);
             }
 
             RunEpoch(network, average, optimizer, epoch, progress, cancellation);
@@ -185,13 +185,12 @@ public sealed class Trainer
         return order[..Math.Min(count, order.Length)];
     }
 
-    // Gates are fitted anew at the beginning of each gated epoch, but those of an initial network only with the others.
+    // Gates are fitted anew at the beginning of each gated epoch.
     private void BeginGatedEpoch(LcNet network, WeightAverage average, SGD optimizer, int epoch)
     {
         manual_seed(_options.Seed + epoch);
         var reader = new BatchReader(_images, Normalisation);
-        bool first = epoch == _options.DenseEpochs;
-        if (first)
+        if (epoch == _options.DenseEpochs)
         {
             Checkpoint.Write(_denseCheckpoint, Info(epoch), network, average.Network, optimizer);
         }

@@ -43,9 +43,6 @@ internal sealed class WeightAverage : IDisposable
         Average(1 - Math.Min(_decay, (step + 1.0) / (step + 10.0)));
     }
 
-    /// <summary>Takes the latest gates over as they are.</summary>
-    public void TakeGatesOf(LcNet network) => Network.CopyGatesFrom(network);
-
     public void Dispose() => Network.Dispose();
 
     private void Average(double latestShare)
