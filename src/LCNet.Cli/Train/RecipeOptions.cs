@@ -17,6 +17,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     private readonly Option<int> _epochs = NumberOption.Of("--epochs", "Passes over the training images, dense phase included.", defaults.Epochs);
     private readonly Option<double> _dense = NumberOption.Of("--dense-share", "Share of the epochs that come before gates, in [0, 1).", defaults.DenseShare);
     private readonly Option<int> _batch = NumberOption.Of("--batch", "Images a step.", defaults.BatchSize);
+    private readonly Option<Precision?> _precision = Make<Precision?>("--precision", "What training steps compute in: full for float32, mixed for bfloat16 between layers. Default: mixed on a processor with AVX-512 BF16, otherwise full.", null);
     private readonly Option<double> _rate = NumberOption.Of("--learning-rate", "Peak learning rate.", defaults.LearningRate);
     private readonly Option<double> _warmUp = NumberOption.Of("--warm-up", "Share of the steps in which the learning rate rises, in (0, 1).", defaults.WarmUp);
     private readonly Option<double> _decay = NumberOption.Of("--weight-decay", "L2 penalty on the backbone's weights.", defaults.WeightDecay);
@@ -40,7 +41,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     {
         foreach (Option option in new Option[]
         {
-            _stem, _block, _stages, _size, _span, _gates, _epochs, _dense, _batch, _rate, _warmUp, _decay, _smoothing, _budget, _lowest, _anyDepth, _tightening, _hidden, _distillation, _validation, _seed, _crop, _flip, _erase, _biasRate, _patchStem, _averaging,
+            _stem, _block, _stages, _size, _span, _gates, _epochs, _dense, _batch, _precision, _rate, _warmUp, _decay, _smoothing, _budget, _lowest, _anyDepth, _tightening, _hidden, _distillation, _validation, _seed, _crop, _flip, _erase, _biasRate, _patchStem, _averaging,
         })
         {
             command.Options.Add(option);
@@ -58,6 +59,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
         Epochs = parsed.GetValue(_epochs),
         DenseShare = parsed.GetValue(_dense),
         BatchSize = parsed.GetValue(_batch),
+        Precision = parsed.GetValue(_precision) ?? PrecisionSupport.Fastest,
         LearningRate = parsed.GetValue(_rate),
         WarmUp = parsed.GetValue(_warmUp),
         WeightDecay = parsed.GetValue(_decay),
@@ -94,6 +96,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
             $"gates={options.Gates}",
             $"dense_share={options.DenseShare}",
             $"batch_size={options.BatchSize}",
+            $"precision={options.Precision}",
             $"learning_rate={options.LearningRate}",
             $"warm_up={options.WarmUp}",
             $"weight_decay={options.WeightDecay}",

@@ -14,6 +14,7 @@ internal static class CallFailures
 {
     private const string StatusHeader = "grpc-status";
     private const string MessageHeader = "grpc-message";
+    private static readonly TimeSpan AbortDelay = TimeSpan.FromMilliseconds(200);
     private static readonly object Entered = new();
     private static readonly string Unknown = Text(StatusCode.Unknown);
     private static readonly string Internal = Text(StatusCode.Internal);
@@ -34,7 +35,7 @@ internal static class CallFailures
 
             if (headers[StatusHeader] == Unknown)
             {
-                CorrectUnknown(context, headers, logger);
+                await CorrectUnknownAsync(context, headers, logger).ConfigureAwait(false);
             }
             else if (!context.Items.ContainsKey(Entered))
             {
@@ -57,25 +58,33 @@ internal static class CallFailures
             : StatusCode.Unknown;
     }
 
-    private static void CorrectUnknown(HttpContext context, IHeaderDictionary headers, ILogger logger)
+    private static async Task CorrectUnknownAsync(HttpContext context, IHeaderDictionary headers, ILogger logger)
     {
         Exception? exception = context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException;
         bool isRead = context.Items.ContainsKey(Entered);
-        if (exception is IOException or OperationCanceledException && (context.RequestAborted.IsCancellationRequested || (!isRead && !Refusals.IsUnreadable(exception))))
-        {
-            // The caller has gone, in the middle of its message perhaps, which the call's token may say a moment later. Nobody is left to be answered.
-            Set(headers, StatusCode.Cancelled, Refusals.CallCancelled);
-            return;
-        }
-
         if (!isRead && Refusals.IsUnreadable(exception))
         {
             Set(headers, StatusCode.InvalidArgument, Refusals.NotAMessage(context.Request.Path));
             return;
         }
 
+        // What reading and writing throw where the caller has gone, in the middle of its message perhaps. Nobody is left to be answered.
+        if ((!isRead && exception is IOException or OperationCanceledException)
+            || (exception is IOException or OperationCanceledException or InvalidOperationException && await IsAbortedAsync(context).ConfigureAwait(false)))
+        {
+            Set(headers, StatusCode.Cancelled, Refusals.CallCancelled);
+            return;
+        }
+
         Log.CallFailed(logger, context.Request.Path, exception);
         Set(headers, StatusCode.Internal, Refusals.ServerFault);
+    }
+
+    // Kestrel ends a call's reading and writing first, and says so by the call's token from another thread a moment later.
+    private static async Task<bool> IsAbortedAsync(HttpContext context)
+    {
+        await Task.Delay(AbortDelay, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return context.RequestAborted.IsCancellationRequested;
     }
 
     private static void CorrectUnread(HttpContext context, IHeaderDictionary headers, int limit)

@@ -14,17 +14,23 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
 
     private readonly Conv2d _conv;
     private readonly BatchNorm2d _norm;
+    private readonly long[] _stride;
+    private readonly long[] _padding;
 
     public ConvBn(string name, int input, int output, int kernel, int stride = 1)
         : base(name)
     {
         _conv = Conv2d(input, output, kernel, stride: stride, padding: kernel / 2, bias: false);
         _norm = BatchNorm2d(output);
+        _stride = [stride, stride];
+        _padding = [kernel / 2, kernel / 2];
         init.kaiming_normal_(_conv.weight!, mode: init.FanInOut.FanOut, nonlinearity: init.NonlinearityType.ReLU);
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input) => _norm.call(_conv.call(input));
+    /// <summary>Computes in the type of its input; batch norm keeps its statistics in float32.</summary>
+    public override Tensor forward(Tensor input) =>
+        _norm.call(functional.conv2d(input, _conv.weight!.to_type(input.dtype), null, _stride, _padding));
 
     /// <summary>Makes the layer give 0 until it has learned otherwise: batch norm's scale becomes 0 (Goyal et al. 2017, for the last one of a residual branch).</summary>
     public void BeginAtZero()

@@ -99,7 +99,7 @@ public sealed class LcNet : Module
     }
 
     /// <summary>Runs a batch.</summary>
-    /// <param name="images">Normalised images, [N, 3, H, W].</param>
+    /// <param name="images">Normalised images, [N, 3, H, W], in the type that convolutions compute in.</param>
     /// <param name="price">The price of compute for each image, [N, 1]; null opens every gate (the dense network).</param>
     public LcNetOutput Forward(Tensor images, Tensor? price)
     {
@@ -122,7 +122,7 @@ public sealed class LcNet : Module
                 continue;
             }
 
-            Tensor pooled = x.mean([2, 3]);
+            Tensor pooled = Pool(x);
             Decision layer = _layerGates[span].Decide(pooled, price);
             Decision channel = _channelGates[span++].Decide(pooled, price);
             int offset = 0;
@@ -144,7 +144,7 @@ public sealed class LcNet : Module
             }
         }
 
-        return new LcNetOutput(_head.call(x.mean([2, 3])), layers, channels, layerUtilities, channelUtilities);
+        return new LcNetOutput(_head.call(Pool(x)), layers, channels, layerUtilities, channelUtilities);
     }
 
     /// <summary>Planned FLOPs of each image, exactly, gates included.</summary>
@@ -203,7 +203,7 @@ public sealed class LcNet : Module
             x = _blocks[next].Run(x, runs?[next], null);
         }
 
-        return _head.call(x.mean([2, 3]));
+        return _head.call(Pool(x));
     }
 
     /// <summary>Weights of the backbone's convolutions and head, and its other parameters. Those of gates are fitted, not trained.</summary>
@@ -288,6 +288,9 @@ public sealed class LcNet : Module
             own[name].copy_(value);
         }
     }
+
+    // In float32, whatever the images were given in: gates and the head are.
+    private static Tensor Pool(Tensor x) => x.mean([2, 3], type: ScalarType.Float32);
 
     private Tensor RunStem(Tensor images)
     {

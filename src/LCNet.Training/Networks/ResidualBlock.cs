@@ -93,11 +93,11 @@ internal sealed class ResidualBlock : Module
 
         if (count < x.shape[0])
         {
-            Tensor branch = RunBranch(Rows(x, running), channel?.index_select(0, running)) * layer.index_select(0, running).reshape(-1, 1, 1, 1);
+            Tensor branch = RunBranch(Rows(x, running), channel?.index_select(0, running)) * Scales(layer, x).index_select(0, running);
             return functional.relu(FromRows(ToRows(shortcut).index_add(0, running, ToRows(branch), 1)), inplace: true);
         }
 
-        return functional.relu(addcmul(shortcut, RunBranch(x, channel), layer.reshape(-1, 1, 1, 1), 1), inplace: true);
+        return functional.relu(addcmul(shortcut, RunBranch(x, channel), Scales(layer, x), 1), inplace: true);
     }
 
     /// <summary>What leaves the block where it is skipped.</summary>
@@ -119,7 +119,7 @@ internal sealed class ResidualBlock : Module
     // The inner channels, scaled, as the last convolution reads them.
     private Tensor RunInner(Tensor x, Tensor? channel)
     {
-        Tensor? scale = channel?.reshape(channel.shape[0], channel.shape[1], 1, 1);
+        Tensor? scale = channel?.reshape(channel.shape[0], channel.shape[1], 1, 1).to_type(x.dtype);
         Tensor h = Scale(functional.relu(_first.call(x), inplace: true), scale);
         if (_middle is not null)
         {
@@ -135,6 +135,8 @@ internal sealed class ResidualBlock : Module
     private static Tensor ToRows(Tensor x) => x.permute(0, 2, 3, 1);
 
     private static Tensor FromRows(Tensor rows) => rows.permute(0, 3, 1, 2);
+
+    private static Tensor Scales(Tensor layer, Tensor x) => layer.to_type(x.dtype).reshape(-1, 1, 1, 1);
 
     private static Tensor Scale(Tensor x, Tensor? scale) => scale is null ? x : x * scale;
 }

@@ -252,7 +252,7 @@ public sealed class Trainer
             SetLearningRate(optimizer, schedule.LearningRate(step));
 
             (Tensor x, Tensor labels) = reader.Read(order.AsSpan(i * size, size), _options.Augmentation, epoch, random);
-            (double Loss, double Right, double Share) result = Step(network, optimizer, x, labels, IsDense(epoch) ? null : Groups(network, schedule, step, random));
+            (double Loss, double Right, double Share) result = Step(network, optimizer, x.to_type(_options.Precision.TensorType()), labels, IsDense(epoch) ? null : Groups(network, schedule, step, random));
             average.Update(step);
             loss += result.Loss;
             right += result.Right;

@@ -38,6 +38,9 @@ public sealed record TrainingOptions
     /// <summary>Images a step.</summary>
     public int BatchSize { get; init; } = 128;
 
+    /// <summary>What training steps compute in. It decides the result as every other value does: a checkpoint is resumed with its own.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>Peak learning rate, reached after a linear warm-up; it falls linearly to 0 from there.</summary>
     public double LearningRate { get; init; } = 0.25;
 

@@ -2,6 +2,7 @@ using LCNet.Training.Data;
 using LCNet.Training.Networks;
 using LCNet.Training.Tests.Synthetic;
 using TorchSharp;
+using TorchSharp.Modules;
 
 namespace LCNet.Training.Tests.Networks;
 
@@ -135,6 +136,43 @@ public class LcNetTests
     }
 
     private static torch.Tensor Loss(LcNet network, torch.Tensor images) => network.Forward(images, null).Logits.square().mean();
+
+    [Theory]
+    [InlineData(BlockKind.Basic, GateSpan.Block)]
+    [InlineData(BlockKind.Bottleneck, GateSpan.Stage)]
+    public void Forward_BFloat16Images_ComputesNearlyTheSameAndGradientsInFloat32(BlockKind kind, GateSpan span)
+    {
+        using var scope = torch.NewDisposeScope();
+        LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(kind, span), 5);
+        torch.Tensor images = Read(network, 30);
+        torch.Tensor price = torch.full(30, 1, 0f);
+
+        foreach (torch.Tensor? prices in new[] { null, price })
+        {
+            (LcNetOutput full, torch.Tensor[] exact) = Differentiate(network, images, prices);
+            (LcNetOutput mixed, torch.Tensor[] gradients) = Differentiate(network, images.to_type(torch.ScalarType.BFloat16), prices);
+
+            Assert.Equal(torch.ScalarType.Float32, mixed.Logits.dtype);
+            Assert.NotEqual(full.Logits.data<float>().ToArray(), mixed.Logits.data<float>().ToArray());
+            Assert.True(Cosine(full.Logits, mixed.Logits) > 0.99, $"logits: {Cosine(full.Logits, mixed.Logits)}");
+            Assert.All(gradients, gradient => Assert.Equal(torch.ScalarType.Float32, gradient.dtype));
+            double cosine = Cosine(torch.cat([.. exact.Select(gradient => gradient.flatten())]), torch.cat([.. gradients.Select(gradient => gradient.flatten())]));
+            Assert.True(cosine > 0.95, $"gradients: {cosine}");
+        }
+    }
+
+    private static (LcNetOutput Output, torch.Tensor[] Gradients) Differentiate(LcNet network, torch.Tensor images, torch.Tensor? price)
+    {
+        (IReadOnlyList<Parameter> decayed, IReadOnlyList<Parameter> plain) = network.ParameterGroups();
+        Parameter[] parameters = [.. decayed, .. plain];
+        network.zero_grad();
+        LcNetOutput output = network.Forward(images, price);
+        output.Logits.square().mean().backward();
+        return (output, [.. parameters.Select(parameter => parameter.grad!.clone())]);
+    }
+
+    private static double Cosine(torch.Tensor one, torch.Tensor other) =>
+        ((one * other).sum() / torch.sqrt(one.square().sum() * other.square().sum())).ToDouble();
 
     private static torch.Tensor Read(LcNet network, int count) =>
         new BatchReader(RandomImages.Make(count, network.Spec.InputSize, 44), RandomNetwork.Normalisation)

@@ -72,6 +72,18 @@ public class TrainerTests
     }
 
     [Fact]
+    public void Run_MixedPrecisionCancelledAndResumed_GivesBitIdenticalWeightsOfItsOwn()
+    {
+        using var folder = new TemporaryFolder();
+        TrainingOptions mixed = Recipe with { Precision = Precision.Mixed };
+        RunUntil(9, folder.Path, resume: false, recipe: mixed);
+        using LcNet network = new Trainer(Images, mixed, folder.Path).Run(true, null, null, TestContext.Current.CancellationToken);
+
+        Assert.Equal(Train(mixed), Weights(network));
+        Assert.NotEqual(Uninterrupted.Value, Weights(network));
+    }
+
+    [Fact]
     public void Run_FinishedAndResumed_TakesNoStep()
     {
         using var folder = new TemporaryFolder();
