@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using LCNet.Bundles;
 
 namespace LCNet.EndToEnd.Tests;
 
@@ -31,6 +32,8 @@ public sealed class CommandLineTests(ServerProcess server)
     [InlineData("--bundel: there is no such option.", "classify", "x.jpg", "--bundel", ".")]
     [InlineData("'serve'", "serve")]
     [InlineData("nowhere", "inspect", "nowhere")]
+    [InlineData("README.md: a network to import is", "inspect", "README.md")]
+    [InlineData("head.onnx: GlobalAveragePool", "inspect", "models/cifar10-lcnet/1/head.onnx")]
     [InlineData("nowhere", "evaluate", "models/cifar10-lcnet/1", "nowhere")]
     [InlineData("neither a folder with a sub-folder a class nor a text file", "load", "tests/data/cifar10/cat/0004.jpg")]
     [InlineData("README.md: there is no file '", "load", "README.md")]
@@ -76,6 +79,19 @@ public sealed class CommandLineTests(ServerProcess server)
             Assert.Contains(option.Trim('-').Replace('-', '_'), error.Replace('-', '_'), StringComparison.Ordinal);
             Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         }
+    }
+
+    [Fact]
+    public async Task Inspect_NetworkOfAnotherTool_SaysWhatWouldBeImported()
+    {
+        var bundle = Bundle.Open(Repository.Bundle);
+        (int exitCode, string output, string error) = await Repository.LcnetAsync("inspect", Path.Combine(Repository.Bundle, bundle.Manifest.Dense.File));
+
+        Assert.True(exitCode == 0, error);
+        Assert.Contains("batch norm folded", output, StringComparison.Ordinal);
+        Assert.Contains(bundle.Manifest.Provenance.Recipe["stages"], output, StringComparison.Ordinal);
+        Assert.Contains("10 classes", output, StringComparison.Ordinal);
+        Assert.Contains("3×32×32", output, StringComparison.Ordinal);
     }
 
     [Fact]

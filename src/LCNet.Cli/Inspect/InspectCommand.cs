@@ -1,23 +1,54 @@
 using System.CommandLine;
 using LCNet.Bundles;
+using LCNet.Training.Import;
+using LCNet.Training.Networks;
 using Spectre.Console;
 
 namespace LCNet.Cli.Inspect;
 
-/// <summary><c>lcnet inspect</c>: verifies a bundle and prints its parts, shapes and costs.</summary>
+/// <summary><c>lcnet inspect</c>: verifies a bundle and prints its parts, shapes and costs; of another tool's network it prints what would be imported.</summary>
 internal static class InspectCommand
 {
     public static Command Create()
     {
-        var bundle = new Argument<string>("bundle") { Description = "Folder of the bundle, for example models/cifar10-lcnet/1." };
-        var command = new Command("inspect", "Verify a bundle and print its blocks, shapes and FLOPs.") { bundle };
+        var path = new Argument<string>("path") { Description = "Folder of a bundle, for example models/cifar10-lcnet/1; or a network of another tool: a .pth, .pt, .bin, .safetensors or .onnx file." };
+        var command = new Command("inspect", "Verify a bundle and print its blocks, shapes and FLOPs; or print what would be imported from a network's file.") { path };
         command.SetAction(parsed =>
         {
-            Print(Bundle.Open(parsed.GetValue(bundle)!));
+            if (File.Exists(parsed.GetValue(path)))
+            {
+                Print(NetworkFile.Read(parsed.GetValue(path)!));
+            }
+            else
+            {
+                Print(Bundle.Open(parsed.GetValue(path)!));
+            }
+
             return 0;
         });
         return command;
     }
+
+    private static void Print(ImportedNetwork network)
+    {
+        Console.WriteLine($"format  {network.Format}{(network.IsFolded ? ", batch norm folded into convolutions" : string.Empty)}");
+        Console.WriteLine($"stem    {(network.Stem == StemKind.ImageNet ? "7×7 convolution of stride 2, 3×3 max pool" : "3×3 convolution")}");
+        Console.WriteLine($"blocks  {(network.Kind == BlockKind.Basic ? "basic" : "bottleneck")}, {string.Join(',', network.BlocksPerStage.Zip(network.Widths, (blocks, width) => $"{blocks}x{width}"))}{StrideOf(network)}");
+        Console.WriteLine($"head    {network.Features} features{(network.Classes is int classes ? $", {classes} classes" : ", no classifier")}");
+        Console.WriteLine($"input   {(network.InputSize is int size ? $"3×{size}×{size}" : "of a size that the file does not say")}, {MeanOf(network)}; whether red or blue comes first no file says");
+    }
+
+    private static string StrideOf(ImportedNetwork network) => (network.Kind, network.StridesFirst) switch
+    {
+        (BlockKind.Basic, _) => string.Empty,
+        (_, true) => ", stride in the first 1×1 convolution (v1)",
+        (_, false) => ", stride in the 3×3 convolution (v1.5)",
+        _ => ", stride in the 3×3 convolution (v1.5) unless told otherwise: the file does not say",
+    };
+
+    private static string MeanOf(ImportedNetwork network) => network.Normalisation is { } normalisation
+        ? $"mean {string.Join(' ', normalisation.Mean)}, std {string.Join(' ', normalisation.Std)}"
+        : "mean and std not in the file";
 
     private static void Print(Bundle bundle)
     {

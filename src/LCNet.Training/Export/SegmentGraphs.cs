@@ -53,7 +53,7 @@ internal sealed class SegmentGraphs(LcNet network)
         h = graph.Node("Mul", "first_scaled", [h, channelScale]);
         if (block.Middle is not null)
         {
-            h = AddInnerConv(graph, h, "middle", block.Middle, (3, block.Shape.Stride), keep, keepInputs: true);
+            h = AddInnerConv(graph, h, "middle", block.Middle, MiddleGeometry(block), keep, keepInputs: true);
             h = graph.Node("Mul", "middle_scaled", [h, channelScale]);
         }
 
@@ -101,7 +101,7 @@ internal sealed class SegmentGraphs(LcNet network)
             string h = AddConvRelu(graph, x, prefix + "first", block.First, FirstGeometry(block));
             if (block.Middle is not null)
             {
-                h = AddConvRelu(graph, h, prefix + "middle", block.Middle, (3, block.Shape.Stride));
+                h = AddConvRelu(graph, h, prefix + "middle", block.Middle, MiddleGeometry(block));
             }
 
             h = AddConv(graph, h, prefix + "last", block.Last, (block.Middle is null ? 3 : 1, 1));
@@ -113,7 +113,10 @@ internal sealed class SegmentGraphs(LcNet network)
         return graph;
     }
 
-    private static (int Kernel, int Stride) FirstGeometry(ResidualBlock block) => block.Middle is null ? (3, block.Shape.Stride) : (1, 1);
+    private static (int Kernel, int Stride) FirstGeometry(ResidualBlock block) =>
+        block.Middle is null ? (3, block.Shape.Stride) : (1, block.Shape.StridesFirst ? block.Shape.Stride : 1);
+
+    private static (int Kernel, int Stride) MiddleGeometry(ResidualBlock block) => (3, block.Shape.StridesFirst ? 1 : block.Shape.Stride);
 
     private static object[] MapOf(int channels, int size) => [channels, size, size];
 

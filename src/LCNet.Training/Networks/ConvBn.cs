@@ -1,3 +1,4 @@
+using LCNet.Training.Import;
 using LCNet.Training.Native;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -31,6 +32,31 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
     /// <summary>Computes in the type of its input; batch norm keeps its statistics in float32.</summary>
     public override Tensor forward(Tensor input) =>
         _norm.call(functional.conv2d(input, _conv.weight!.to_type(input.dtype), null, _stride, _padding));
+
+    /// <summary>Takes over weights of another tool.</summary>
+    /// <param name="weight">[output, input, kernel, kernel].</param>
+    /// <param name="norm">Batch norm; null where it is folded into the weights, so that it must change nothing.</param>
+    /// <param name="bias">Of the convolution, [output]; null for none.</param>
+    public void Load(Tensor weight, ImportedNorm? norm, ImportedTensor? bias)
+    {
+        using var noGrad = no_grad();
+        _conv.weight!.copy_(weight);
+        Tensor shift = bias?.ToTensor() ?? zeros(weight.shape[0]);
+        if (norm is null)
+        {
+            _norm.weight!.fill_(1);
+            _norm.bias!.copy_(shift);
+            _norm.running_mean!.fill_(0);
+            _norm.running_var!.fill_(1 - _norm.eps);
+            return;
+        }
+
+        // A bias in front of batch norm moves the mean that is subtracted.
+        _norm.weight!.copy_(norm.Weight.ToTensor());
+        _norm.bias!.copy_(norm.Bias.ToTensor());
+        _norm.running_mean!.copy_(norm.Mean.ToTensor() - shift);
+        _norm.running_var!.copy_((norm.Variance.ToTensor() + (norm.Epsilon - _norm.eps)).clamp_min(0));
+    }
 
     /// <summary>Makes the layer give 0 until it has learned otherwise: batch norm's scale becomes 0 (Goyal et al. 2017, for the last one of a residual branch).</summary>
     public void BeginAtZero()

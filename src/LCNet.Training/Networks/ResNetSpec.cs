@@ -56,13 +56,16 @@ public enum GateKinds
 /// <param name="InputChannels">Channels that enter.</param>
 /// <param name="InnerChannels">Channels that the C-Net chooses from.</param>
 /// <param name="OutputChannels">Channels that leave.</param>
-/// <param name="Stride">Stride of the block's 3×3 convolution that changes resolution, and of its projection.</param>
+/// <param name="Stride">Stride of the block's convolution that changes resolution, and of its projection.</param>
 /// <param name="InputSize">Height and width of the map that enters.</param>
 /// <param name="OutputSize">Height and width of the map that leaves.</param>
 public sealed record BlockShape(int InputChannels, int InnerChannels, int OutputChannels, int Stride, int InputSize, int OutputSize)
 {
     /// <summary>Whether the shortcut passes its input on unchanged.</summary>
     public bool IdentityShortcut => Stride == 1 && InputChannels == OutputChannels;
+
+    /// <summary>Whether the stride of a bottleneck lies in its first convolution instead of its second.</summary>
+    public bool StridesFirst { get; init; }
 }
 
 /// <summary>The architecture of a residual network and of its gates.</summary>
@@ -86,10 +89,10 @@ public sealed record ResNetSpec
     /// </summary>
     public required IReadOnlyList<int> BlocksPerStage { get; init; }
 
-    /// <summary>Output channels of the stem, and inner channels of the first stage.</summary>
+    /// <summary>Output channels of the stem, and inner channels of the first stage where <see cref="Widths"/> says nothing else.</summary>
     public int Width { get; init; } = 16;
 
-    /// <summary>Inner channels of each stage, the first being <see cref="Width"/>; null where they double from stage to stage.</summary>
+    /// <summary>Inner channels of each stage; null where they double from stage to stage.</summary>
     public IReadOnlyList<int>? Widths { get; init; }
 
     /// <summary>Units of the hidden layer of each L-Net gate; 0 for none.</summary>
@@ -97,6 +100,12 @@ public sealed record ResNetSpec
 
     /// <summary>The least effort that has a price of its own, in (0, 1).</summary>
     public double MinEffort { get; init; } = 0.5;
+
+    /// <summary>
+    /// Whether a bottleneck that changes resolution does so in its first 1×1 convolution (He et al. 2016, "v1") instead of its 3×3 one (torchvision, "v1.5").
+    /// Without a meaning for basic blocks.
+    /// </summary>
+    public bool StridesFirst { get; init; }
 
     /// <summary>Number of classes.</summary>
     public required int Classes { get; init; }
@@ -176,7 +185,7 @@ public sealed record ResNetSpec
             {
                 int stride = stage > 0 && block == 0 ? 2 : 1;
                 int halved = stride == 1 ? size : Half(size);
-                shapes.Add(new BlockShape(channels, inner, inner * expansion, stride, size, halved));
+                shapes.Add(new BlockShape(channels, inner, inner * expansion, stride, size, halved) { StridesFirst = StridesFirst && Kind == BlockKind.Bottleneck });
                 channels = inner * expansion;
                 size = halved;
             }
@@ -189,7 +198,7 @@ public sealed record ResNetSpec
     public bool HasBackboneOf(ResNetSpec other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        return (Kind, Stem, Classes) == (other.Kind, other.Stem, other.Classes) && Blocks().Select(Channels).SequenceEqual(other.Blocks().Select(Channels));
+        return (Kind, Stem, Classes) == (other.Kind, other.Stem, other.Classes) && (StridesFirst == other.StridesFirst || Kind == BlockKind.Basic) && Blocks().Select(Channels).SequenceEqual(other.Blocks().Select(Channels));
     }
 
     /// <summary>The gate spans in order, each as the index of its first block and its length.</summary>

@@ -34,8 +34,8 @@ internal sealed class ResidualBlock : Module
         }
         else
         {
-            _first = new ConvBn("first", shape.InputChannels, shape.InnerChannels, 1);
-            _middle = new ConvBn("middle", shape.InnerChannels, shape.InnerChannels, 3, shape.Stride);
+            _first = new ConvBn("first", shape.InputChannels, shape.InnerChannels, 1, shape.StridesFirst ? shape.Stride : 1);
+            _middle = new ConvBn("middle", shape.InnerChannels, shape.InnerChannels, 3, shape.StridesFirst ? 1 : shape.Stride);
             _last = new ConvBn("last", shape.InnerChannels, shape.OutputChannels, 1);
         }
 
@@ -64,10 +64,11 @@ internal sealed class ResidualBlock : Module
     public static BlockFlops CountFlops(bool bottleneck, BlockShape shape)
     {
         long pixels = (long)shape.OutputSize * shape.OutputSize;
-        long inputPixels = (long)shape.InputSize * shape.InputSize;
+        int firstSize = shape.StridesFirst ? shape.OutputSize : shape.InputSize;
+        long firstPixels = (long)firstSize * firstSize;
         long shortcut = shape.IdentityShortcut ? 0 : 2 * pixels * shape.InputChannels * shape.OutputChannels;
         return bottleneck
-            ? new BlockFlops(shortcut, (2 * inputPixels * shape.InputChannels) + (2 * pixels * shape.OutputChannels), 2 * 9 * pixels)
+            ? new BlockFlops(shortcut, (2 * firstPixels * shape.InputChannels) + (2 * pixels * shape.OutputChannels), 2 * 9 * pixels)
             : new BlockFlops(shortcut, 2 * 9 * pixels * (shape.InputChannels + shape.OutputChannels), 0);
     }
 
@@ -112,7 +113,10 @@ internal sealed class ResidualBlock : Module
         return h.square().mean([2, 3]) * weight.square().sum([0, 2, 3]);
     }
 
-    private Tensor RunShortcut(Tensor x) => _projection is null ? x : _projection.call(Shape.InputChannels < VectorLanes ? x.contiguous() : x);
+    private Tensor RunShortcut(Tensor x) => _projection is null ? x : _projection.call(Strided(x));
+
+    // What a strided 1×1 convolution reads.
+    private Tensor Strided(Tensor x) => Shape.InputChannels < VectorLanes ? x.contiguous() : x;
 
     private Tensor RunBranch(Tensor x, Tensor? channel) => _last.call(RunInner(x, channel));
 
@@ -120,7 +124,7 @@ internal sealed class ResidualBlock : Module
     private Tensor RunInner(Tensor x, Tensor? channel)
     {
         Tensor? scale = channel?.reshape(channel.shape[0], channel.shape[1], 1, 1).to_type(x.dtype);
-        Tensor h = Scale(functional.relu(_first.call(x), inplace: true), scale);
+        Tensor h = Scale(functional.relu(_first.call(Shape.StridesFirst ? Strided(x) : x), inplace: true), scale);
         if (_middle is not null)
         {
             h = Scale(functional.relu(_middle.call(h), inplace: true), scale);

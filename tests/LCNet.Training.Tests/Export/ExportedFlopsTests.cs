@@ -8,8 +8,8 @@ namespace LCNet.Training.Tests.Export;
 public class ExportedFlopsTests
 {
     private static readonly Gen<ResNetSpec> Specs =
-        Gen.Select(Gen.Enum<BlockKind>(), Gen.Enum<StemKind>(), Gen.Enum<GateSpan>(), Gen.Int[1, 2].Array[1, 3], Gen.Int[1, 5], Gen.Int[2, 4], Gen.Int[7, 18], (kind, stem, span, blocks, width, classes, size) =>
-            new ResNetSpec { Kind = kind, Stem = stem, Span = span, BlocksPerStage = blocks, Width = width, Classes = classes, InputSize = size });
+        Gen.Select(Gen.Enum<BlockKind>(), Gen.Enum<StemKind>(), Gen.Enum<GateSpan>(), Gen.Int[1, 2].Array[1, 3], Gen.Int[1, 5], Gen.Int[2, 4], Gen.Int[7, 18], Gen.Bool, (kind, stem, span, blocks, width, classes, size, stridesFirst) =>
+            new ResNetSpec { Kind = kind, Stem = stem, Span = span, BlocksPerStage = blocks, Width = width, Classes = classes, InputSize = size, StridesFirst = stridesFirst });
 
     [Fact]
     public void Flops_RandomPlansOfRandomNetworks_EqualACountOverTheGraphs() => Gen.Select(Specs, Gen.Int[0, int.MaxValue - 1]).Sample(

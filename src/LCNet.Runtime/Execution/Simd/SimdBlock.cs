@@ -8,6 +8,7 @@ internal sealed class SimdBlock<TSimd, TVector>
     where TVector : struct
 {
     private readonly bool _isStrided;
+    private readonly bool _stridesFirst;
     private readonly PlaneBuffer _even;
     private readonly PlaneBuffer _odd;
     private readonly PlaneBuffer _innerMap;
@@ -26,9 +27,10 @@ internal sealed class SimdBlock<TSimd, TVector>
     {
         (MapShape input, MapShape output) = (spec.Input, spec.Output);
         bool isBottleneck = weights.Middle is not null;
-        _isStrided = (weights.Middle ?? weights.First).Stride == 2;
+        _stridesFirst = isBottleneck && weights.First.Stride == 2;
+        _isStrided = _stridesFirst || (weights.Middle ?? weights.First).Stride == 2;
         PlaneLayout outputLayout = planes.Layout(output.Height, output.Width);
-        PlaneLayout firstLayout = isBottleneck ? planes.Layout(input.Height, input.Width) : outputLayout;
+        PlaneLayout firstLayout = isBottleneck && !_stridesFirst ? planes.Layout(input.Height, input.Width) : outputLayout;
         PlaneBuffer Map(string use, int channels) => planes.Buffer(use, channels, output.Height, output.Width);
         ConvolutionLayer<TSimd, TVector>? Layer(Convolution? convolution, PlaneLayout layout, int phases = 4) =>
             convolution is null ? null : new ConvolutionLayer<TSimd, TVector>(convolution, layout, planes, runner, phases);
@@ -38,10 +40,10 @@ internal sealed class SimdBlock<TSimd, TVector>
         _odd = Map("odd", output.Channels);
         _innerMap = planes.Buffer("inner", spec.Channels, firstLayout.Height, firstLayout.Width);
         _middleMap = isBottleneck ? Map("middle", spec.Channels) : null;
-        _phases = _isStrided ? Map("phases", 4 * (isBottleneck ? spec.Channels : input.Channels)) : null;
+        _phases = _isStrided && !_stridesFirst ? Map("phases", 4 * (isBottleneck ? spec.Channels : input.Channels)) : null;
         _subsampled = _isStrided && weights.Projection is not null ? Map("subsampled", input.Channels) : null;
         _projected = weights.Projection is null ? null : Map("projected", output.Channels);
-        _first = Layer(weights.First, firstLayout)!;
+        _first = Layer(weights.First, firstLayout, _stridesFirst ? 1 : 4)!;
         _middle = Layer(weights.Middle, outputLayout);
         _last = Layer(weights.Last, outputLayout)!;
 
@@ -55,14 +57,14 @@ internal sealed class SimdBlock<TSimd, TVector>
     public PlaneBuffer Run(PlaneBuffer input, ReadOnlySpan<long> keep, ReadOnlySpan<float> channelScales, float layerScale)
     {
         // relu(x) · s = relu(s · x), as scales of kept channels are above 0.
-        PlaneBuffer read = _middle is null ? Phases(input, input.Planes) : input;
+        PlaneBuffer read = _middle is null ? Phases(input, input.Planes) : _stridesFirst ? Subsampled(input) : input;
         PlaneBuffer inner = _innerMap;
         _first.Run(new ConvolutionCall { Input = read, Output = inner, KeptOutputs = keep, Scales = channelScales, HasRelu = true });
         if (_middle is not null)
         {
             _middle.Run(new ConvolutionCall
             {
-                Input = Phases(inner, keep.Length),
+                Input = _stridesFirst ? inner : Phases(inner, keep.Length),
                 Output = _middleMap!,
                 KeptInputs = keep,
                 KeptOutputs = keep,
@@ -76,7 +78,7 @@ internal sealed class SimdBlock<TSimd, TVector>
         if (_projection is not null)
         {
             residual = _projected!;
-            _projection.Run(new ConvolutionCall { Input = _middle is null ? read : Subsampled(input), Output = residual });
+            _projection.Run(new ConvolutionCall { Input = _middle is null || _stridesFirst ? read : Subsampled(input), Output = residual });
         }
 
         // In place where that may be: half the memory to go through.

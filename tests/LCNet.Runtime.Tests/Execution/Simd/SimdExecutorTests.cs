@@ -13,9 +13,9 @@ public sealed class SimdExecutorTests : IDisposable
     private static readonly Gen<int> Sizes = Gen.OneOf(Gen.Int[7, 40], Gen.Int[13, 16]);
 
     private static readonly Gen<ResNetSpec> Specs = Gen.Select(
-        Gen.Enum<BlockKind>(), Gen.Enum<StemKind>(), Gen.Enum<GateSpan>(), Gen.Int[1, 2].Array[1, 3], Gen.Int[1, 20], Gen.Int[2, 12], Sizes,
-        (kind, stem, span, blocks, width, classes, size) =>
-            new ResNetSpec { Kind = kind, Stem = stem, Span = span, BlocksPerStage = blocks, Width = width, Classes = classes, InputSize = size });
+        Gen.Enum<BlockKind>(), Gen.Enum<StemKind>(), Gen.Enum<GateSpan>(), Gen.Int[1, 2].Array[1, 3], Gen.Int[1, 20], Gen.Int[2, 12], Sizes, Gen.Bool,
+        (kind, stem, span, blocks, width, classes, size, stridesFirst) =>
+            new ResNetSpec { Kind = kind, Stem = stem, Span = span, BlocksPerStage = blocks, Width = width, Classes = classes, InputSize = size, StridesFirst = stridesFirst });
 
     private readonly TemporaryFolder _folder = new();
 
