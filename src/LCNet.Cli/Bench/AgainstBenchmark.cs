@@ -42,7 +42,6 @@ internal sealed class AgainstBenchmark
 
         Contender[] contenders = All();
         AlternationTimes oneThread;
-        AlternationTimes saturated;
         try
         {
             oneThread = alternation.OneThread(contenders, cancellation);
@@ -52,16 +51,7 @@ internal sealed class AgainstBenchmark
             Array.ForEach(contenders, contender => contender.Dispose());
         }
 
-        Contender[][] threads = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => All())];
-        try
-        {
-            saturated = alternation.Saturated(threads, cancellation);
-        }
-        finally
-        {
-            Array.ForEach(threads, own => Array.ForEach(own, contender => contender.Dispose()));
-        }
-
+        AlternationTimes saturated = alternation.Saturated(All, cancellation);
         return new AgainstReport(
             [.. efforts.Select((point, i) => new EffortAgainst(
                 point.Effort, point.Top1, point.MeanFlops / 1e6, PerImage(oneThread, i), Speed(oneThread, i), PerImage(saturated, i), Speed(saturated, i)))],

@@ -40,13 +40,26 @@ internal sealed class Alternation(int images, int repetitions)
             }
         }
 
-        return new AlternationTimes(times, [.. times.Select(own => own.Select(repetition => repetition.Sum()).ToArray())], bytes);
+        return new AlternationTimes(Names(contenders), times, [.. times.Select(own => own.Select(repetition => repetition.Sum()).ToArray())], bytes);
     }
 
     /// <summary>On as many threads as there are cores, an image each.</summary>
-    /// <param name="contenders">All of them, for each thread.</param>
+    /// <param name="make">Makes all of them, for one thread; they are disposed of in the end.</param>
     /// <param name="cancellation">Stops between turns.</param>
-    public AlternationTimes Saturated(Contender[][] contenders, CancellationToken cancellation)
+    public AlternationTimes Saturated(Func<Contender[]> make, CancellationToken cancellation)
+    {
+        Contender[][] contenders = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => make())];
+        try
+        {
+            return Saturated(contenders, cancellation);
+        }
+        finally
+        {
+            Array.ForEach(contenders, own => Array.ForEach(own, contender => contender.Dispose()));
+        }
+    }
+
+    private AlternationTimes Saturated(Contender[][] contenders, CancellationToken cancellation)
     {
         int count = contenders[0].Length;
         double[][][] times = [.. contenders[0].Select(_ => NewTimes())];
@@ -66,7 +79,7 @@ internal sealed class Alternation(int images, int repetitions)
             }
         }
 
-        return new AlternationTimes(times, walls, null);
+        return new AlternationTimes(Names(contenders[0]), times, walls, null);
     }
 
     /// <summary>Times a turn.</summary>
@@ -132,11 +145,14 @@ internal sealed class Alternation(int images, int repetitions)
         }
     }
 
+    private static string[] Names(Contender[] contenders) => [.. contenders.Select(contender => contender.Name)];
+
     private double[][] NewTimes() => [.. Enumerable.Range(0, repetitions).Select(_ => new double[images])];
 }
 
 /// <summary>What an alternation measured.</summary>
+/// <param name="Names">Of the contenders.</param>
 /// <param name="Seconds">Of each contender, alternation and image.</param>
 /// <param name="Totals">Seconds of each contender and alternation for all images: the sum on one thread, what a clock showed where threads share the images.</param>
 /// <param name="Bytes">Managed memory that each contender allocated; null where threads share the process's count.</param>
-internal sealed record AlternationTimes(double[][][] Seconds, double[][] Totals, long[]? Bytes);
+internal sealed record AlternationTimes(IReadOnlyList<string> Names, double[][][] Seconds, double[][] Totals, long[]? Bytes);

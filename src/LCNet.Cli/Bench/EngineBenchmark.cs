@@ -45,7 +45,7 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
         {
             AlternationTimes times = _alternation.OneThread(contenders, cancellation);
             double?[] correlations = [.. contenders.Select(contender => setting.IsOpen || contender.Name == Contender.Baseline ? null : Correlate(contender, flops))];
-            return Report(contenders, times, reduction, correlations);
+            return Report(times, reduction, correlations);
         }
         finally
         {
@@ -53,31 +53,21 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
         }
     }
 
-    private List<ContenderReport> Saturated(BenchSetting setting, double reduction, CancellationToken cancellation)
-    {
-        Contender[][] contenders = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Contender.All(bundle, device, setting, images))];
-        try
-        {
-            return Report(contenders[0], _alternation.Saturated(contenders, cancellation), reduction, null);
-        }
-        finally
-        {
-            Array.ForEach(contenders, own => Array.ForEach(own, contender => contender.Dispose()));
-        }
-    }
+    private List<ContenderReport> Saturated(BenchSetting setting, double reduction, CancellationToken cancellation) =>
+        Report(_alternation.Saturated(() => Contender.All(bundle, device, setting, images), cancellation), reduction, null);
 
-    private List<ContenderReport> Report(Contender[] contenders, AlternationTimes times, double reduction, double?[]? correlations)
+    private List<ContenderReport> Report(AlternationTimes times, double reduction, double?[]? correlations)
     {
         double[][] totals = times.Totals;
-        int baseline = Array.FindIndex(contenders, contender => contender.Name == Contender.Baseline);
+        int baseline = times.Names.Index().First(name => name.Item == Contender.Baseline).Index;
         var reports = new List<ContenderReport>();
-        for (int who = 0; who < contenders.Length; who++)
+        for (int who = 0; who < times.Names.Count; who++)
         {
             double[] ratios = [.. totals[baseline].Zip(totals[who], (theirs, own) => theirs / own)];
             double ratio = Statistics.Median(ratios);
             double[] latencies = [.. times.Seconds[who].SelectMany(repetition => repetition).Order()];
             reports.Add(new ContenderReport(
-                contenders[who].Name,
+                times.Names[who],
                 ratio,
                 ratios.Min(),
                 ratios.Max(),

@@ -1,3 +1,4 @@
+using LCNet.Cli.Evaluate;
 using ScottPlot;
 
 namespace LCNet.Cli.Bench;
@@ -12,8 +13,8 @@ internal static class SpeedPicture
     public static void Draw(string model, AgainstReport report, string folder)
     {
         using var plot = new Plot();
-        Curve(plot, model, [.. report.Efforts.Select(point => (point.OneThreadUs, point.Top1))]);
-        Curve(plot, "static networks in ONNX Runtime", [.. report.Statics.Select(point => (point.OneThreadUs, point.Top1))]);
+        Pictures.Curve(plot, report.Efforts.Select(point => (point.OneThreadUs, point.Top1)), model);
+        Pictures.Curve(plot, report.Statics.Select(point => (point.OneThreadUs, point.Top1)), "static networks in ONNX Runtime");
         plot.Title($"{model}: accuracy against time");
         plot.XLabel("microseconds an image on one thread");
         plot.YLabel("top-1, %");
@@ -21,14 +22,5 @@ internal static class SpeedPicture
         Directory.CreateDirectory(folder);
         plot.SavePng(Path.Combine(folder, "speed.png"), Width, Height);
         plot.SaveSvg(Path.Combine(folder, "speed.svg"), Width, Height);
-    }
-
-    private static void Curve(Plot plot, string name, (double Microseconds, double Top1)[] points)
-    {
-        (double Microseconds, double Top1)[] ordered = [.. points.OrderBy(point => point.Microseconds)];
-        var line = plot.Add.Scatter(ordered.Select(point => point.Microseconds).ToArray(), ordered.Select(point => 100 * point.Top1).ToArray());
-        line.LegendText = name;
-        line.LineWidth = 2;
-        line.MarkerSize = 8;
     }
 }

@@ -15,9 +15,9 @@ internal sealed class Pictures(string folder, BundleManifest manifest)
     public void AccuracyAgainstMacs(IReadOnlyList<Measurement> byEffort, IReadOnlyList<Measurement> byCap, StaticNetwork[] statics, IReadOnlyList<PublishedResult> published)
     {
         using var plot = new Plot();
-        Curve(plot, [.. byEffort.Select(point => (point.MeanFlops, point.Top1))], $"{manifest.Model}, by effort");
-        Curve(plot, [.. byCap.Select(point => (point.MeanFlops, point.Top1))], $"{manifest.Model}, by cap");
-        Curve(plot, [.. statics.Select(network => ((double)network.Flops, network.Top1))], "static networks of the same recipe");
+        Curve(plot, byEffort.Select(point => (point.MeanFlops / FlopsOfMac, point.Top1)), $"{manifest.Model}, by effort");
+        Curve(plot, byCap.Select(point => (point.MeanFlops / FlopsOfMac, point.Top1)), $"{manifest.Model}, by cap");
+        Curve(plot, statics.Select(network => (network.Flops / FlopsOfMac, network.Top1)), "static networks of the same recipe");
         Points(plot, [.. published.Where(point => point.Dynamic)], "published, dynamic", MarkerShape.FilledDiamond);
         Points(plot, [.. published.Where(point => !point.Dynamic)], "published, static", MarkerShape.OpenSquare);
         plot.Title($"{manifest.Model}: accuracy against compute");
@@ -93,13 +93,16 @@ internal sealed class Pictures(string folder, BundleManifest manifest)
         Save(plot, "channels");
     }
 
-    private static void Curve(Plot plot, (double Flops, double Top1)[] points, string name)
+    /// <summary>Draws accuracies as a line; of no points nothing.</summary>
+    /// <param name="plot">Where.</param>
+    /// <param name="points">What accuracy costs, in the units of the plot, and top-1 in [0, 1].</param>
+    /// <param name="name">For the legend.</param>
+    public static void Curve(Plot plot, IEnumerable<(double Cost, double Top1)> points, string name)
     {
-        if (points.Length > 0)
+        (double Cost, double Top1)[] ordered = [.. points.OrderBy(point => point.Cost)];
+        if (ordered.Length > 0)
         {
-            (double Flops, double Top1)[] ordered = [.. points.OrderBy(point => point.Flops)];
-            var line = plot.Add.Scatter(
-                ordered.Select(point => point.Flops / FlopsOfMac).ToArray(), ordered.Select(point => 100 * point.Top1).ToArray());
+            var line = plot.Add.Scatter(ordered.Select(point => point.Cost).ToArray(), ordered.Select(point => 100 * point.Top1).ToArray());
             line.LegendText = name;
             line.LineWidth = 2;
             line.MarkerSize = 8;

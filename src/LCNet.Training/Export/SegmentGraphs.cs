@@ -49,11 +49,11 @@ internal sealed class SegmentGraphs(LcNet network)
         string channelScale = graph.Node("Unsqueeze", "channel_scale_map", [scale, axes]);
         string layerScale = graph.Node("Unsqueeze", "layer_scale_map", [layer, axes]);
 
-        string h = AddInnerConv(graph, x, "first", block.First, FirstGeometry(block), keep, keepInputs: false);
+        string h = AddInnerConv(graph, x, "first", block.First, keep, keepInputs: false);
         h = graph.Node("Mul", "first_scaled", [h, channelScale]);
         if (block.Middle is not null)
         {
-            h = AddInnerConv(graph, h, "middle", block.Middle, MiddleGeometry(block), keep, keepInputs: true);
+            h = AddInnerConv(graph, h, "middle", block.Middle, keep, keepInputs: true);
             h = graph.Node("Mul", "middle_scaled", [h, channelScale]);
         }
 
@@ -61,7 +61,7 @@ internal sealed class SegmentGraphs(LcNet network)
         {
             (Tensor weight, Tensor bias) = block.Last.Fold();
             string gathered = graph.Node("Gather", "last_weight_kept", [graph.Constant("last_weight", weight), keep], "axis", 1);
-            h = Conv(graph, "last", h, gathered, graph.Constant("last_bias", bias), block.Middle is null ? 3 : 1, 1);
+            h = Conv(graph, "last", h, block.Last, gathered, graph.Constant("last_bias", bias));
         }
 
         h = graph.Node("Mul", "branch", [h, layerScale]);
@@ -98,13 +98,13 @@ internal sealed class SegmentGraphs(LcNet network)
         {
             ResidualBlock block = network.Blocks[i];
             string prefix = $"block{i}_";
-            string h = AddConvRelu(graph, x, prefix + "first", block.First, FirstGeometry(block));
+            string h = AddConvRelu(graph, x, prefix + "first", block.First);
             if (block.Middle is not null)
             {
-                h = AddConvRelu(graph, h, prefix + "middle", block.Middle, MiddleGeometry(block));
+                h = AddConvRelu(graph, h, prefix + "middle", block.Middle);
             }
 
-            h = AddConv(graph, h, prefix + "last", block.Last, (block.Middle is null ? 3 : 1, 1));
+            h = AddConv(graph, h, prefix + "last", block.Last);
             string sum = graph.Node("Add", prefix + "sum", [AddProjection(graph, x, block, prefix), h]);
             x = graph.Node("Relu", prefix + "y", [sum]);
         }
@@ -112,11 +112,6 @@ internal sealed class SegmentGraphs(LcNet network)
         AddHead(graph, x);
         return graph;
     }
-
-    private static (int Kernel, int Stride) FirstGeometry(ResidualBlock block) =>
-        block.Middle is null ? (3, block.Shape.Stride) : (1, block.Shape.StridesFirst ? block.Shape.Stride : 1);
-
-    private static (int Kernel, int Stride) MiddleGeometry(ResidualBlock block) => (3, block.Shape.StridesFirst ? 1 : block.Shape.Stride);
 
     private static object[] MapOf(int channels, int size) => [channels, size, size];
 
@@ -126,31 +121,31 @@ internal sealed class SegmentGraphs(LcNet network)
     private static void BlockOutput(OnnxGraph graph, BlockShape shape) =>
         graph.Output("y", [OnnxGraph.Batch, .. MapOf(shape.OutputChannels, shape.OutputSize)]);
 
-    private static string Conv(OnnxGraph graph, string name, string x, string weight, string bias, int kernel, int stride)
+    // The convolution with the weights and bias that the graph holds of it.
+    private static string Conv(OnnxGraph graph, string name, string x, ConvBn conv, string weight, string bias)
     {
-        long pad = kernel / 2;
+        long pad = conv.Kernel / 2;
         return graph.Node(
             "Conv",
             name,
             [x, weight, bias],
-            ("kernel_shape", [kernel, kernel]),
-            ("strides", [stride, stride]),
+            ("kernel_shape", [conv.Kernel, conv.Kernel]),
+            ("strides", [conv.Stride, conv.Stride]),
             ("pads", [pad, pad, pad, pad]));
     }
 
-    private static string AddConv(OnnxGraph graph, string x, string name, ConvBn conv, (int Kernel, int Stride) geometry)
+    private static string AddConv(OnnxGraph graph, string x, string name, ConvBn conv)
     {
         using var scope = NewDisposeScope();
         (Tensor weight, Tensor bias) = conv.Fold();
-        return Conv(graph, name, x, graph.Constant(name + "_weight", weight), graph.Constant(name + "_bias", bias), geometry.Kernel, geometry.Stride);
+        return Conv(graph, name, x, conv, graph.Constant(name + "_weight", weight), graph.Constant(name + "_bias", bias));
     }
 
-    private static string AddConvRelu(OnnxGraph graph, string x, string name, ConvBn conv, (int Kernel, int Stride) geometry) =>
-        graph.Node("Relu", name + "_relu", [AddConv(graph, x, name, conv, geometry)]);
+    private static string AddConvRelu(OnnxGraph graph, string x, string name, ConvBn conv) =>
+        graph.Node("Relu", name + "_relu", [AddConv(graph, x, name, conv)]);
 
     // A convolution that computes only kept output channels and, behind another such, reads only kept input channels.
-    private static string AddInnerConv(
-        OnnxGraph graph, string x, string name, ConvBn conv, (int Kernel, int Stride) geometry, string keep, bool keepInputs)
+    private static string AddInnerConv(OnnxGraph graph, string x, string name, ConvBn conv, string keep, bool keepInputs)
     {
         using var scope = NewDisposeScope();
         (Tensor weight, Tensor bias) = conv.Fold();
@@ -161,11 +156,11 @@ internal sealed class SegmentGraphs(LcNet network)
         }
 
         string keptBias = graph.Node("Gather", name + "_bias_kept", [graph.Constant(name + "_bias", bias), keep], "axis", 0);
-        return graph.Node("Relu", name + "_relu", [Conv(graph, name, x, kept, keptBias, geometry.Kernel, geometry.Stride)]);
+        return graph.Node("Relu", name + "_relu", [Conv(graph, name, x, conv, kept, keptBias)]);
     }
 
     private static string AddProjection(OnnxGraph graph, string x, ResidualBlock block, string prefix) =>
-        block.Projection is null ? x : AddConv(graph, x, prefix + "projection", block.Projection, (1, block.Shape.Stride));
+        block.Projection is null ? x : AddConv(graph, x, prefix + "projection", block.Projection);
 
     private void AddGate(OnnxGraph graph, string features, string output, Gate gate)
     {
@@ -190,10 +185,10 @@ internal sealed class SegmentGraphs(LcNet network)
     {
         if (network.Spec.Stem == StemKind.Cifar)
         {
-            return graph.Node("Relu", output, [AddConv(graph, image, "stem_conv", network.Stem, (3, 1))]);
+            return graph.Node("Relu", output, [AddConv(graph, image, "stem_conv", network.Stem)]);
         }
 
-        string relu = AddConvRelu(graph, image, "stem_conv", network.Stem, (7, 2));
+        string relu = AddConvRelu(graph, image, "stem_conv", network.Stem);
         return graph.Node("MaxPool", output, [relu], ("kernel_shape", [3, 3]), ("strides", [2, 2]), ("pads", [1, 1, 1, 1]));
     }
 

@@ -40,10 +40,10 @@ public sealed class ImportedNetwork
         }
 
         Features = channels;
-        Classes = head?.Weight.Shape[0];
-        if (head is not null && head.Weight.Shape[1] != channels)
+        if (head is not null)
         {
-            throw new NotSupportedException($"{head.Name}: reads {head.Weight.Shape[1]} features, and the last block has {channels}.");
+            CheckHead(head, channels);
+            Classes = head.Weight.Shape[0];
         }
     }
 
@@ -192,6 +192,24 @@ public sealed class ImportedNetwork
             throw new NotSupportedException(
                 $"{convolution.Name}: {convolution.Inputs} to {convolution.Outputs} channels, where its stage needs {expected.Inputs} to {expected.Outputs} "
                 + "(one width a stage, and four times as many output as inner channels in a bottleneck).");
+        }
+    }
+
+    private static void CheckHead(ImportedHead head, int features)
+    {
+        if (head.Weight.Shape is not [int classes, int inputs])
+        {
+            throw new NotSupportedException($"{head.Name}: of shape {string.Join('×', head.Weight.Shape)}, where classes × features are expected.");
+        }
+
+        if (inputs != features)
+        {
+            throw new NotSupportedException($"{head.Name}: reads {inputs} features, and the last block has {features}.");
+        }
+
+        if (head.Bias is not null && head.Bias.Values.Length != classes)
+        {
+            throw new NotSupportedException($"{head.Name}: {classes} classes, and a bias of {head.Bias.Values.Length} values.");
         }
     }
 

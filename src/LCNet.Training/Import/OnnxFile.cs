@@ -24,8 +24,16 @@ internal sealed class OnnxFile
         }
 
         _outputs = [.. graph.Output.Select(output => output.Name)];
+        HashSet<string> given = [.. graph.Input.Select(input => input.Name), .. _constants.Keys, string.Empty];
         foreach (NodeProto node in graph.Node)
         {
+            // The order that ONNX asks for, without which a walk could go in circles.
+            if (node.Input.FirstOrDefault(input => !given.Contains(input)) is { } unknown)
+            {
+                throw new NotSupportedException($"{Describe(node)}: reads {unknown}, which nothing before it gives.");
+            }
+
+            given.UnionWith(node.Output);
             if (node.OpType == "Constant" && node.Attribute.FirstOrDefault(attribute => attribute.Name == "value") is { T: { } value })
             {
                 _constants[node.Output[0]] = value;
@@ -117,6 +125,19 @@ internal sealed class OnnxFile
         return _constants.TryGetValue(Resolve(node.Input[input]), out TensorProto? tensor)
             ? new ImportedTensor(Floats(tensor, Describe(node)), [.. tensor.Dims.Select(size => (int)size)])
             : throw new NotSupportedException($"{Describe(node)}: its input {node.Input[input]} is computed, where a constant is expected.");
+    }
+
+    /// <summary>The constant that a node must read.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="input">Which of its inputs.</param>
+    /// <param name="length">How many values it must have; null for any number.</param>
+    /// <exception cref="NotSupportedException">There is none, or it has another number of values.</exception>
+    public ImportedTensor Required(NodeProto node, int input, int? length = null)
+    {
+        ImportedTensor tensor = Constant(node, input) ?? throw new NotSupportedException($"{Describe(node)}: has no input {input}.");
+        return length is null || tensor.Values.Length == length
+            ? tensor
+            : throw new NotSupportedException($"{Describe(node)}: its input {node.Input[input]} has {tensor.Values.Length} values, where {length} are expected.");
     }
 
     /// <summary>The constant integers that a node reads; null where it has no such input, or that is no constant.</summary>

@@ -105,7 +105,7 @@ internal sealed class OnnxLayout
             throw new NotSupportedException($"{OnnxFile.Describe(node)}: in front of the first convolution, where only a mean and a scale a channel are understood.");
         }
 
-        float[] values = _file.Constant(node, at)!.Values;
+        float[] values = _file.Required(node, at).Values;
         if (values.Length is not (1 or 3))
         {
             throw new NotSupportedException($"{OnnxFile.Describe(node)}: {values.Length} values in front of the first convolution, where one a channel is expected (of a mean image give the means of its channels).");
@@ -236,7 +236,7 @@ internal sealed class OnnxLayout
             throw new NotSupportedException($"{name}: reads {value}, where a convolution is expected.");
         }
 
-        ImportedTensor weight = _file.Constant(node, 1)!;
+        ImportedTensor weight = _file.Required(node, 1);
         int group = Int(node, "group") ?? 1;
         if (group != 1)
         {
@@ -250,7 +250,8 @@ internal sealed class OnnxLayout
 
         int stride = Ints(node, "strides") is [2, 2] ? 2 : 1;
         CheckPadding(node, rows, stride, before, after);
-        ImportedTensor? bias = _file.Constant(node, 2);
+        int channels = weight.Shape[0];
+        ImportedTensor? bias = _file.Constant(node, 2) is null ? null : _file.Required(node, 2, channels);
         string output = node.Output[0];
         IReadOnlyList<NodeProto> consumers = _file.Consumers(output);
         if (consumers is not [{ OpType: "BatchNormalization" } norm])
@@ -258,7 +259,8 @@ internal sealed class OnnxLayout
             return new Layer(new ImportedConv(name, weight, null, bias), stride, output);
         }
 
-        var batchNorm = new ImportedNorm(_file.Constant(norm, 1)!, _file.Constant(norm, 2)!, _file.Constant(norm, 3)!, _file.Constant(norm, 4)!, Float(norm, "epsilon") ?? 1e-5f);
+        var batchNorm = new ImportedNorm(
+            _file.Required(norm, 1, channels), _file.Required(norm, 2, channels), _file.Required(norm, 3, channels), _file.Required(norm, 4, channels), Float(norm, "epsilon") ?? 1e-5f);
         return new Layer(new ImportedConv(name, weight, batchNorm, bias), stride, norm.Output[0]);
     }
 
@@ -329,7 +331,7 @@ internal sealed class OnnxLayout
             }
             else if (node.OpType == "Add" && head is { Bias: null })
             {
-                head = head with { Bias = _file.Constant(node, _file.IsConstant(node, 1) ? 1 : 0) };
+                head = head with { Bias = _file.Required(node, _file.IsConstant(node, 1) ? 1 : 0) };
             }
             else if (node.OpType is not ("Flatten" or "Reshape" or "Squeeze" or "Softmax" or "LogSoftmax"))
             {
@@ -344,7 +346,7 @@ internal sealed class OnnxLayout
 
     private ImportedHead ReadLinear(NodeProto node)
     {
-        ImportedTensor weight = _file.Constant(node, 1)!;
+        ImportedTensor weight = _file.Required(node, 1);
         bool isPlain = node.OpType == "MatMul" || ((Float(node, "alpha") ?? 1) == 1 && (Float(node, "beta") ?? 1) == 1 && (Int(node, "transA") ?? 0) == 0);
         if (!isPlain || weight.Shape is not [int rows, int columns])
         {

@@ -16,7 +16,7 @@ internal static partial class StateDictLayout
     public static ImportedNetwork Read(string format, IReadOnlyDictionary<string, ImportedTensor> tensors)
     {
         bool isHuggingFace = tensors.Keys.Any(name => name.Contains("embedder.embedder.", StringComparison.Ordinal));
-        var state = new State(isHuggingFace ? tensors.ToDictionary(entry => Torchvision(entry.Key), entry => (entry.Key, entry.Value)) : tensors.ToDictionary(entry => entry.Key, entry => (entry.Key, entry.Value)));
+        var state = new State(tensors.ToDictionary(entry => isHuggingFace ? Torchvision(entry.Key) : entry.Key, entry => (entry.Key, entry.Value)));
         foreach ((string name, string original) in state.Names)
         {
             if (SqueezeName().IsMatch(name))

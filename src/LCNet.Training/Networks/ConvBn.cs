@@ -15,23 +15,25 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
 
     private readonly Conv2d _conv;
     private readonly BatchNorm2d _norm;
-    private readonly long[] _stride;
-    private readonly long[] _padding;
 
     public ConvBn(string name, int input, int output, int kernel, int stride = 1)
         : base(name)
     {
         _conv = Conv2d(input, output, kernel, stride: stride, padding: kernel / 2, bias: false);
         _norm = BatchNorm2d(output);
-        _stride = [stride, stride];
-        _padding = [kernel / 2, kernel / 2];
+        (Kernel, Stride) = (kernel, stride);
         init.kaiming_normal_(_conv.weight!, mode: init.FanInOut.FanOut, nonlinearity: init.NonlinearityType.ReLU);
         RegisterComponents();
     }
 
+    /// <summary>Height and width of the filters, odd; the input is padded by half of it on every side.</summary>
+    public int Kernel { get; }
+
+    public int Stride { get; }
+
     /// <summary>Computes in the type of its input; batch norm keeps its statistics in float32.</summary>
     public override Tensor forward(Tensor input) =>
-        _norm.call(functional.conv2d(input, _conv.weight!.to_type(input.dtype), null, _stride, _padding));
+        _norm.call(functional.conv2d(input, _conv.weight!.to_type(input.dtype), null, [Stride, Stride], [Kernel / 2, Kernel / 2]));
 
     /// <summary>Takes over weights of another tool.</summary>
     /// <param name="weight">[output, input, kernel, kernel].</param>

@@ -252,7 +252,7 @@ public sealed class LcNet : Module
         int span = 0;
         foreach ((int first, _) in Spec.Spans())
         {
-            Tensor pooled = inputs[first].mean([2, 3]);
+            Tensor pooled = Pool(inputs[first]);
             _layerGates[span].BeginAtRandom(pooled, run);
             _channelGates[span++].BeginAtRandom(pooled, keep);
         }
@@ -289,8 +289,10 @@ public sealed class LcNet : Module
         }
     }
 
-    // In float32, whatever the images were given in: gates and the head are.
-    private static Tensor Pool(Tensor x) => x.mean([2, 3], type: ScalarType.Float32);
+    /// <summary>What gates and the head see of a map: the means of its channels, in float32 whatever the map is in.</summary>
+    /// <param name="x">[N, C, H, W].</param>
+    /// <returns>[N, C].</returns>
+    internal static Tensor Pool(Tensor x) => x.mean([2, 3], type: ScalarType.Float32);
 
     private Tensor RunStem(Tensor images)
     {

@@ -77,7 +77,7 @@ internal sealed class GateFit(LcNet network, BatchReader reader)
                 Tensor other = Divergence(dense, network.RunFrom(i, inputs[i], [.. runs.Select((own, block) => block == i ? turned : own)]));
                 Tensor gain = (other - apart) * ((2 * run) - 1);
                 worth[i].Add(log(gain.clamp_min(0) + Least).MoveToOuterDisposeScope());
-                pooled[i].Add(inputs[i].mean([2, 3]).MoveToOuterDisposeScope());
+                pooled[i].Add(LcNet.Pool(inputs[i]).MoveToOuterDisposeScope());
                 energies[i].Add(network.Blocks[i].ChannelEnergies(inputs[i]).MoveToOuterDisposeScope());
             }
         }

@@ -11,7 +11,7 @@ public enum Precision
 
     /// <summary>
     /// Convolutions and what flows between them in bfloat16; weights, their gradients, batch norm's statistics, the head, the loss and every evaluation in
-    /// float32. Steps take two thirds of the time on processors that multiply bfloat16, and far longer on others.
+    /// float32. Steps are faster on processors that multiply bfloat16 (by how much stands in docs/experiments.md), and far slower on others.
     /// </summary>
     Mixed,
 }

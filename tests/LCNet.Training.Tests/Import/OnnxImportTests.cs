@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using LCNet.Bundles.Onnx;
 using LCNet.Training.Import;
 using LCNet.Training.Networks;
@@ -103,6 +104,10 @@ public class OnnxImportTests
         { "oblong", "only square ones" },
         { "twoInputs", "2 inputs" },
         { "clip", "Clip" },
+        { "circle", "which nothing before it gives" },
+        { "noWeight", "has no input 1" },
+        { "shortNorm", "has 7 values, where 8 are expected" },
+        { "shortBias", "5 classes, and a bias of 4 values" },
     };
 
     [Theory]
@@ -181,10 +186,29 @@ public class OnnxImportTests
             case "twoInputs":
                 graph.Input.Add(new ValueInfoProto { Name = "other" });
                 break;
+            case "circle":
+                stem.Input[0] = graph.Node.Last(node => node.OpType == "Relu").Output[0];
+                break;
+            case "noWeight":
+                convolution.Input.RemoveAt(1);
+                break;
+            case "shortNorm":
+                Shorten(graph, graph.Node.First(node => node.OpType == "BatchNormalization").Input[3]);
+                break;
+            case "shortBias":
+                Shorten(graph, graph.Node.First(node => node.OpType == "Gemm").Input[2]);
+                break;
             case "clip":
                 graph.Node.First(node => node.OpType == "Relu").OpType = "Clip";
                 break;
         }
+    }
+
+    private static void Shorten(GraphProto graph, string vector)
+    {
+        TensorProto tensor = graph.Initializer.First(tensor => tensor.Name == vector);
+        tensor.Dims[0]--;
+        tensor.RawData = ByteString.CopyFrom(tensor.RawData.Span[..^sizeof(float)]);
     }
 
     // Depth 0 is a small network for small images whose first block halves the resolution.

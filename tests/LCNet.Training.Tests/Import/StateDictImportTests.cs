@@ -107,6 +107,7 @@ public class StateDictImportTests
         { "extra", "aux.weight: no part of a ResNet" },
         { "mixed", "layer3.0: 3 convolutions, and the first block has 2" },
         { "names", "layer1.0.conv1.weight: not there" },
+        { "flatHead", "fc.weight: of shape 10×512×1×1" },
         { "head", "fc.weight: reads 100 features, and the last block has 512" },
     };
 
@@ -180,6 +181,9 @@ public class StateDictImportTests
                 break;
             case "names":
                 state = Rename(state, name => name.Replace("layer", "stage", StringComparison.Ordinal));
+                break;
+            case "flatHead":
+                state["fc.weight"] = zeros(10, 512, 1, 1);
                 break;
             case "head":
                 state["fc.weight"] = zeros(10, 100);
