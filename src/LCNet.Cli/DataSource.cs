@@ -10,9 +10,9 @@ internal static class DataSource
     /// <summary>Name of the recipe's entry that says which share of each class was held back for validation.</summary>
     public const string ValidationFraction = "validation_fraction";
 
-    /// <summary>Reads CIFAR-10's binary format where a folder holds it, else a folder of images with one sub-folder a class.</summary>
+    /// <summary>Opens CIFAR-10's binary format where a folder holds it, else a folder of images with one sub-folder a class.</summary>
     /// <exception cref="InvalidDataException">The folder holds neither; the message names it.</exception>
-    public static ImageSet Read(string folder, int size)
+    public static ImageSet Open(string folder, int size)
     {
         if (!Directory.Exists(folder))
         {
@@ -21,11 +21,23 @@ internal static class DataSource
 
         if (!CifarBinary.IsPresent(folder))
         {
-            return ImageFolder.Read(folder, size);
+            return ImageFolder.Open(folder, size, ImageFolder.DefaultCacheBytes);
         }
 
         ImageSet images = CifarBinary.Read(folder);
         return images.Size == size ? images : throw new InvalidDataException($"{folder}: CIFAR images have {images.Size} pixels, not {size}.");
+    }
+
+    /// <summary>How many images a folder holds, from names and lengths alone.</summary>
+    /// <exception cref="InvalidDataException">The folder holds none; the message names it.</exception>
+    public static int Count(string folder)
+    {
+        if (!Directory.Exists(folder))
+        {
+            throw new InvalidDataException($"{folder}: there is no such folder.");
+        }
+
+        return CifarBinary.IsPresent(folder) ? CifarBinary.Count(folder) : ImageFolder.List(folder).Files.Count;
     }
 
     /// <summary>The share of each class that a bundle's training held back.</summary>

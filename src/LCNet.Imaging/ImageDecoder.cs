@@ -33,11 +33,7 @@ public static class ImageDecoder
             throw new ArgumentException($"{width}×{height} pixels take {length} bytes, not {destination.Length}.", nameof(destination));
         }
 
-        if (encoded.Length > limits.MaxBytes)
-        {
-            throw new ImageFormatException($"the image has {encoded.Length} bytes; the limit is {limits.MaxBytes}");
-        }
-
+        CheckLength(encoded, limits);
         using SKBitmap full = DecodePixels(encoded, limits, out SKEncodedOrigin origin);
 
         // Turned last, when there are fewest pixels: scaling and cropping at the centre do the same to an image that lies on its side.
@@ -50,6 +46,42 @@ public static class ImageDecoder
 
         using SKBitmap fitted = Fit(full, storedWidth, storedHeight);
         CopyRgb(fitted, origin, width, destination);
+    }
+
+    /// <summary>Decodes a whole image, turns it upright, and scales it down until its shorter side fits; what is smaller stays as it is.</summary>
+    /// <param name="encoded">The file's bytes.</param>
+    /// <param name="shorterSide">In pixels.</param>
+    /// <param name="limits">Checked before pixels are allocated.</param>
+    /// <exception cref="ImageFormatException">Not a readable image, or over a limit.</exception>
+    public static RgbImage DecodeWhole(ReadOnlySpan<byte> encoded, int shorterSide, ImageLimits limits)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(shorterSide);
+        CheckLength(encoded, limits);
+        using SKBitmap full = DecodePixels(encoded, limits, out SKEncodedOrigin origin);
+        float scale = Math.Min(1, shorterSide / (float)Math.Min(full.Width, full.Height));
+        (int storedWidth, int storedHeight) = ((int)MathF.Round(full.Width * scale), (int)MathF.Round(full.Height * scale));
+        (int width, int height) = IsOnItsSide(origin) ? (storedHeight, storedWidth) : (storedWidth, storedHeight);
+        byte[] rgb = new byte[3 * width * height];
+        if (scale == 1)
+        {
+            CopyRgb(full, origin, width, rgb);
+        }
+        else
+        {
+            using SKBitmap fitted = Fit(full, storedWidth, storedHeight);
+            CopyRgb(fitted, origin, width, rgb);
+        }
+
+        return new RgbImage(width, height, rgb);
+    }
+
+    private static void CheckLength(ReadOnlySpan<byte> encoded, ImageLimits limits)
+    {
+        if (encoded.Length > limits.MaxBytes)
+        {
+            throw new ImageFormatException($"the image has {encoded.Length} bytes; the limit is {limits.MaxBytes}");
+        }
     }
 
     private static bool IsOnItsSide(SKEncodedOrigin origin) => origin >= SKEncodedOrigin.LeftTop;

@@ -154,7 +154,7 @@ internal static class BenchCommand
             return [.. Enumerable.Range(0, count).Select(_ => SyntheticBundle.RandomImage(input, random))];
         }
 
-        ImageSet images = DataSource.Read(data, input.Width);
+        ImageSet images = DataSource.Open(data, input.Width);
         int[] order = [.. Enumerable.Range(0, images.Count)];
         random.Shuffle(order);
         return [.. order.Take(count).Select(index =>

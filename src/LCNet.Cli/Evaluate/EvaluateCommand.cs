@@ -38,7 +38,7 @@ internal static class EvaluateCommand
             Bundle opened = Bundle.Open(parsed.GetValue(bundle)!);
             Check(opened, efforts, caps);
             string folder = parsed.GetValue(data)!;
-            ImageSet images = DataSource.Read(folder, opened.Manifest.Input.Width);
+            ImageSet images = DataSource.Open(folder, opened.Manifest.Input.Width);
             if (!images.Classes.SequenceEqual(opened.Manifest.Labels))
             {
                 throw new InvalidDataException($"{folder}: its classes are not those of the bundle ({string.Join(", ", opened.Manifest.Labels)}).");

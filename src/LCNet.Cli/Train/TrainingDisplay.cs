@@ -6,7 +6,7 @@ using Spectre.Console;
 namespace LCNet.Cli.Train;
 
 /// <summary>
-/// Shows a training: a bar with loss, accuracy, FLOPs share and time left on a terminal, a line an epoch elsewhere and in the run's log.
+/// Shows a training: a bar with loss, accuracy, FLOPs share, images a second and time left on a terminal, a line an epoch elsewhere and in the run's log.
 /// </summary>
 internal sealed class TrainingDisplay : IDisposable
 {
@@ -26,7 +26,7 @@ internal sealed class TrainingDisplay : IDisposable
         if (_interactive)
         {
             int filled = BarWidth * progress.Step / progress.Steps;
-            Console.Write($"\r{new string('━', filled)}{new string('─', BarWidth - filled)} {Describe(progress)}, {TimeLeft(progress):d\\.hh\\:mm\\:ss} left \u001b[K");
+            Console.Write($"\r{new string('━', filled)}{new string('─', BarWidth - filled)} {Describe(progress)}, {Pace(progress)} \u001b[K");
         }
     }
 
@@ -34,7 +34,7 @@ internal sealed class TrainingDisplay : IDisposable
     {
         string line = $"{(_last is null ? $"epoch {epoch}" : Describe(_last))}; validation top-1 {validation.Accuracy:P2} at {validation.FlopsShare:P1} of dense FLOPs, "
             + $"blocks run {string.Join(' ', validation.RunRates.Select(rate => rate.ToString("P0", CultureInfo.InvariantCulture)))}";
-        Console.WriteLine((_interactive ? "\r\u001b[K" : string.Empty) + line);
+        Console.WriteLine($"{(_interactive ? "\r\u001b[K" : string.Empty)}{line}{(_last is null ? string.Empty : $"; {Pace(_last)}")}");
         _log.WriteLine($"{DateTimeOffset.Now:u} {line}");
     }
 
@@ -43,12 +43,12 @@ internal sealed class TrainingDisplay : IDisposable
     private static string Describe(TrainingProgress progress) =>
         $"epoch {progress.Epoch}/{progress.Epochs}, loss {progress.Loss:F3}, accuracy {progress.Accuracy:P1}, FLOPs {progress.FlopsShare:P1}";
 
-    // From the steps that this process has seen: a resumed run knows nothing of the time before.
-    private TimeSpan TimeLeft(TrainingProgress progress)
+    // From the steps that this process has seen, evaluations between them included: a resumed run knows nothing of the time before.
+    private string Pace(TrainingProgress progress)
     {
-        long done = Done(progress) - Done(_first!) + 1;
+        TimeSpan ofStep = _clock.Elapsed / (Done(progress) - Done(_first!) + 1);
         long left = ((long)progress.Epochs * progress.Steps) - Done(progress);
-        return _clock.Elapsed / done * left;
+        return $"{progress.BatchSize / ofStep.TotalSeconds:F0} images/s, {ofStep * left:d\\.hh\\:mm\\:ss} left";
     }
 
     private static long Done(TrainingProgress progress) => ((progress.Epoch - 1L) * progress.Steps) + progress.Step;

@@ -1,33 +1,21 @@
+using System.Buffers;
 using LCNet.Imaging;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LCNet.Training.Data;
 
-/// <summary>Which random changes are made to training images.</summary>
-public sealed record Augmentation
-{
-    /// <summary>Pixels by which the image is padded, mirrored at its edges, before a crop of the original size is taken; 0 takes no crop.</summary>
-    public int CropPadding { get; init; } = 3;
-
-    /// <summary>
-    /// Whether images are mirrored: half of them in the first epoch, the others in the second, and so on in turns, so that each is seen both ways as
-    /// often (Jordan 2024, arXiv 2404.00498).
-    /// </summary>
-    public bool Flip { get; init; } = true;
-
-    /// <summary>Share of images, in [0, 1], in which a square is erased.</summary>
-    public double EraseProbability { get; init; }
-
-    /// <summary>No change at all: for validation.</summary>
-    public static Augmentation None { get; } = new() { CropPadding = 0, Flip = false };
-}
-
-/// <summary>Makes batches of normalised images. Not thread-safe: it reuses its buffer.</summary>
+/// <summary>Makes batches of normalised images, on all cores. Thread-safe.</summary>
 public sealed class BatchReader(ImageSet images, Normalisation normalisation)
 {
+    private const int ImagesEvaluated = 250;
+    private const int FewestEvaluated = 16;
+    private const int SmallSide = 64;
+
     private readonly (float Scale, float Offset)[] _lines = [.. normalisation.Mean.Zip(normalisation.Std, Pixels.Line)];
-    private float[] _buffer = [];
+
+    /// <summary>How many images are evaluated at a time: fewer of large ones, so that what lies between layers fits in memory.</summary>
+    internal int EvaluatedAtATime => (int)Math.Clamp(ImagesEvaluated * Math.Pow((double)SmallSide / images.Size, 2), FewestEvaluated, ImagesEvaluated);
 
     /// <summary>A batch of images and labels.</summary>
     /// <param name="indices">Which images.</param>
@@ -35,26 +23,50 @@ public sealed class BatchReader(ImageSet images, Normalisation normalisation)
     /// <param name="epoch">Which epoch it is, from 0.</param>
     /// <param name="random">Source of the changes; the same state gives the same batch.</param>
     /// <returns>Images [N, 3, H, W] in channels-last memory order, and labels [N].</returns>
+    /// <exception cref="InvalidDataException">A file cannot be read any more; the message names it.</exception>
     public (Tensor Images, Tensor Labels) Read(ReadOnlySpan<int> indices, Augmentation augmentation, int epoch, Random random)
     {
         ArgumentNullException.ThrowIfNull(augmentation);
         ArgumentNullException.ThrowIfNull(random);
-        int size = images.Size;
-        int length = size * size * 3;
-        if (_buffer.Length != indices.Length * length)
+        float[] values = [];
+        Fill(indices.ToArray(), augmentation, epoch, random, ref values);
+        return ToTensors(indices, values);
+    }
+
+    /// <summary>Fills a buffer with the values of a batch, without touching torch.</summary>
+    /// <param name="indices">Which images.</param>
+    /// <param name="augmentation">What to change.</param>
+    /// <param name="epoch">Which epoch it is, from 0.</param>
+    /// <param name="random">Source of the changes.</param>
+    /// <param name="values">Takes N × size × size × 3 values; made anew where it has another length.</param>
+    internal void Fill(int[] indices, Augmentation augmentation, int epoch, Random random, ref float[] values)
+    {
+        int length = images.Size * images.Size * 3;
+        if (values.Length != indices.Length * length)
         {
-            _buffer = new float[indices.Length * length];
+            values = new float[indices.Length * length];
         }
 
+        // Each image has a seed of its own, so that it does not matter which thread takes it.
+        float[] buffer = values;
+        int[] seeds = [.. indices.Select(_ => random.Next())];
+        Parallel.For(0, indices.Length, i =>
+        {
+            bool mirror = augmentation.Flip && (Scramble(indices[i]) ^ (uint)epoch) % 2 == 1;
+            Fill(indices[i], buffer.AsSpan(i * length, length), augmentation, mirror, new Random(seeds[i]));
+        });
+    }
+
+    /// <summary>Makes tensors of what <see cref="Fill(int[], Augmentation, int, Random, ref float[])"/> gave; they are copies.</summary>
+    internal (Tensor Images, Tensor Labels) ToTensors(ReadOnlySpan<int> indices, float[] values)
+    {
         long[] labels = new long[indices.Length];
-        for (int i = 0; i < indices.Length; i++)
+        for (int i = 0; i < labels.Length; i++)
         {
             labels[i] = images.Label(indices[i]);
-            bool mirror = augmentation.Flip && (Scramble(indices[i]) ^ (uint)epoch) % 2 == 1;
-            Fill(images.Pixels(indices[i]), _buffer.AsSpan(i * length, length), augmentation, mirror, random);
         }
 
-        using Tensor rows = tensor(_buffer, indices.Length, size, size, 3);
+        using Tensor rows = tensor(values, indices.Length, images.Size, images.Size, 3);
         return (rows.permute(0, 3, 1, 2), tensor(labels));
     }
 
@@ -66,10 +78,38 @@ public sealed class BatchReader(ImageSet images, Normalisation normalisation)
         return mixed ^ (mixed >> 13);
     }
 
-    private void Fill(ReadOnlySpan<byte> source, Span<float> destination, Augmentation augmentation, bool mirror, Random random)
+    private void Fill(int index, Span<float> destination, Augmentation augmentation, bool mirror, Random random)
+    {
+        if (augmentation.MinCropArea < 1)
+        {
+            byte[] rgb = ArrayPool<byte>.Shared.Rent(destination.Length);
+            PhotoAugmentation.Draw(images.Whole(index), augmentation, mirror, images.Size, random, rgb.AsSpan(0, destination.Length));
+            Normalise(rgb, destination);
+            ArrayPool<byte>.Shared.Return(rgb);
+        }
+        else
+        {
+            Shift(images.Pixels(index), destination, augmentation.CropPadding, mirror, random);
+        }
+
+        if (augmentation.EraseProbability > 0 && random.NextDouble() < augmentation.EraseProbability)
+        {
+            Erase(destination, random);
+        }
+    }
+
+    private void Normalise(ReadOnlySpan<byte> rgb, Span<float> destination)
+    {
+        for (int i = 0; i < destination.Length; i++)
+        {
+            (float scale, float offset) = _lines[i % 3];
+            destination[i] = (rgb[i] * scale) + offset;
+        }
+    }
+
+    private void Shift(ReadOnlySpan<byte> source, Span<float> destination, int pad, bool mirror, Random random)
     {
         int size = images.Size;
-        int pad = augmentation.CropPadding;
         int shiftX = pad > 0 ? random.Next((2 * pad) + 1) - pad : 0;
         int shiftY = pad > 0 ? random.Next((2 * pad) + 1) - pad : 0;
         for (int y = 0; y < size; y++)
@@ -84,11 +124,6 @@ public sealed class BatchReader(ImageSet images, Normalisation normalisation)
                     destination[to + c] = (source[from + c] * _lines[c].Scale) + _lines[c].Offset;
                 }
             }
-        }
-
-        if (augmentation.EraseProbability > 0 && random.NextDouble() < augmentation.EraseProbability)
-        {
-            Erase(destination, random);
         }
     }
 

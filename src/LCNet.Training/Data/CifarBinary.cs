@@ -12,6 +12,9 @@ public static class CifarBinary
     /// <summary>Whether a folder holds the training batches of the format.</summary>
     public static bool IsPresent(string folder) => Directory.Exists(folder) && Directory.GetFiles(folder, "data_batch_*.bin").Length > 0;
 
+    /// <summary>How many images the training batches hold, from the lengths of the files.</summary>
+    public static int Count(string folder) => (int)(Directory.GetFiles(folder, "data_batch_*.bin").Sum(file => new FileInfo(file).Length) / RecordBytes);
+
     /// <summary>Reads <c>data_batch_*.bin</c>, and the class names from <c>batches.meta.txt</c> where it exists.</summary>
     /// <exception cref="InvalidDataException">A file is not a whole number of records or has a label out of range; the message names it.</exception>
     public static ImageSet Read(string folder)

@@ -1,5 +1,3 @@
-using LCNet.Imaging;
-
 namespace LCNet.Training.Data;
 
 /// <summary>Reads a folder of images with one sub-folder a class.</summary>
@@ -7,8 +5,8 @@ public static class ImageFolder
 {
     private static readonly string[] Extensions = [".jpg", ".jpeg", ".png", ".webp", ".bmp"];
 
-    // Training reads its owner's files, so only what cannot be decoded at once is refused.
-    private static readonly ImageLimits Limits = new() { MaxBytes = int.MaxValue, MaxPixels = 1 << 28 };
+    /// <summary>How many bytes of decoded images are kept where nobody says: an eighth of the memory that this process may use, at most 1 GiB.</summary>
+    public static long DefaultCacheBytes => Math.Min(1L << 30, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8);
 
     /// <summary>The image files of a folder in a fixed order, with their class indices.</summary>
     /// <param name="folder">Its sub-folders are the classes, in ordinal order of their names.</param>
@@ -39,41 +37,14 @@ public static class ImageFolder
         return ([.. classFolders.Select(path => Path.GetFileName(path)!)], files);
     }
 
-    /// <summary>Decodes every image of a folder.</summary>
+    /// <summary>Opens the images of a folder: each is decoded once, to see that it can be, and again when it is asked for, unless there was room to keep it.</summary>
     /// <param name="folder">Its sub-folders are the classes.</param>
     /// <param name="size">Height and width of the result: other images are scaled so that their shorter side fits, then cropped at the centre.</param>
-    /// <exception cref="InvalidDataException">The folder is not as expected or a file cannot be decoded; the message names it.</exception>
-    public static ImageSet Read(string folder, int size)
+    /// <param name="cacheBytes">How many bytes of decoded images are kept at most.</param>
+    /// <exception cref="InvalidDataException">The folder is not as expected, or files cannot be decoded; the message names all of them.</exception>
+    public static ImageSet Open(string folder, int size, long cacheBytes)
     {
         (IReadOnlyList<string> classes, IReadOnlyList<(string Path, int Label)> files) = List(folder);
-        int bytes = size * size * 3;
-        if ((long)files.Count * bytes > Array.MaxLength)
-        {
-            throw new InvalidDataException($"{folder}: {files.Count} images of {size}×{size} do not fit in memory at once; the limit is {Array.MaxLength / bytes}.");
-        }
-
-        byte[] pixels = new byte[files.Count * bytes];
-        try
-        {
-            Parallel.For(0, files.Count, i => Decode(files[i].Path, size, pixels.AsSpan(i * bytes, bytes)));
-        }
-        catch (AggregateException exception) when (exception.InnerException is InvalidDataException first)
-        {
-            throw new InvalidDataException(first.Message, first);
-        }
-
-        return new ImageSet(pixels, [.. files.Select(file => file.Label)], size, classes);
-    }
-
-    private static void Decode(string path, int size, Span<byte> destination)
-    {
-        try
-        {
-            ImageDecoder.Decode(File.ReadAllBytes(path), size, size, Limits, destination);
-        }
-        catch (Exception exception) when (exception is ImageFormatException or IOException or UnauthorizedAccessException)
-        {
-            throw new InvalidDataException($"{path}: {exception.Message}", exception);
-        }
+        return new ImageSet(new FilePixels([.. files.Select(file => file.Path)], size, cacheBytes), [.. files.Select(file => file.Label)], size, classes);
     }
 }

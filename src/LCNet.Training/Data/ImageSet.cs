@@ -1,9 +1,11 @@
+using LCNet.Imaging;
+
 namespace LCNet.Training.Data;
 
-/// <summary>Labelled images of one size, held in memory as RGB bytes. Immutable and thread-safe.</summary>
+/// <summary>Labelled images of one size, in memory or in files that are decoded when they are asked for. Thread-safe.</summary>
 public sealed class ImageSet
 {
-    private readonly byte[] _pixels;
+    private readonly PixelSource _source;
     private readonly int[] _labels;
 
     /// <summary>Wraps pixels that are already decoded.</summary>
@@ -13,22 +15,25 @@ public sealed class ImageSet
     /// <param name="classes">Class names, in the order of the indices.</param>
     /// <exception cref="ArgumentException">The lengths do not fit, or a label is out of range.</exception>
     public ImageSet(byte[] pixels, int[] labels, int size, IReadOnlyList<string> classes)
+        : this(new PixelArray(pixels, size), labels, size, classes)
     {
-        ArgumentNullException.ThrowIfNull(pixels);
-        ArgumentNullException.ThrowIfNull(labels);
-        ArgumentNullException.ThrowIfNull(classes);
         if (pixels.LongLength != (long)labels.Length * size * size * 3)
         {
             throw new ArgumentException($"{labels.Length} images of {size}×{size} take {(long)labels.Length * size * size * 3} bytes, not {pixels.LongLength}.", nameof(pixels));
         }
+    }
 
+    internal ImageSet(PixelSource source, int[] labels, int size, IReadOnlyList<string> classes)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        ArgumentNullException.ThrowIfNull(classes);
         int bad = Array.FindIndex(labels, label => label < 0 || label >= classes.Count);
         if (bad >= 0)
         {
             throw new ArgumentException($"Image {bad} has label {labels[bad]}; there are {classes.Count} classes.", nameof(labels));
         }
 
-        _pixels = pixels;
+        _source = source;
         _labels = labels;
         Size = size;
         Classes = classes;
@@ -46,21 +51,14 @@ public sealed class ImageSet
     /// <summary>Class index of an image.</summary>
     public int Label(int index) => _labels[index];
 
-    /// <summary>Pixels of an image: size × size × 3 bytes, row-major, RGB.</summary>
-    public ReadOnlySpan<byte> Pixels(int index) => _pixels.AsSpan(index * Size * Size * 3, Size * Size * 3);
+    /// <summary>Pixels of an image as a server would read them: size × size × 3 bytes, row-major, RGB.</summary>
+    /// <exception cref="InvalidDataException">The image's file cannot be read any more; the message names it.</exception>
+    public ReadOnlySpan<byte> Pixels(int index) => _source.Pixels(index);
 
-    /// <summary>The images at the given places, in that order.</summary>
-    public ImageSet Take(IReadOnlyList<int> indices)
-    {
-        ArgumentNullException.ThrowIfNull(indices);
-        byte[] pixels = new byte[(long)indices.Count * Size * Size * 3];
-        int[] labels = new int[indices.Count];
-        for (int i = 0; i < indices.Count; i++)
-        {
-            Pixels(indices[i]).CopyTo(pixels.AsSpan(i * Size * Size * 3));
-            labels[i] = _labels[indices[i]];
-        }
+    /// <summary>An image before it is cropped to a square.</summary>
+    /// <exception cref="InvalidDataException">The image's file cannot be read any more; the message names it.</exception>
+    internal RgbImage Whole(int index) => _source.Whole(index);
 
-        return new ImageSet(pixels, labels, Size, Classes);
-    }
+    /// <summary>What is known of an image's <see cref="Pixels"/>.</summary>
+    internal ImageSummary Summary(int index) => _source.Summary(index);
 }

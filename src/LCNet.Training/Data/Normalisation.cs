@@ -5,26 +5,38 @@ namespace LCNet.Training.Data;
 /// <param name="Std">Three standard deviations, above 0.</param>
 public sealed record Normalisation(IReadOnlyList<float> Mean, IReadOnlyList<float> Std)
 {
-    /// <summary>Measures a set.</summary>
-    public static Normalisation Of(ImageSet images)
+    /// <summary>Whether all six values are the same.</summary>
+    public bool Equals(Normalisation? other) => other is not null && Mean.SequenceEqual(other.Mean) && Std.SequenceEqual(other.Std);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Mean.Concat(Std).Aggregate(0, HashCode.Combine);
+
+    /// <summary>Measures images.</summary>
+    /// <param name="images">Where they are.</param>
+    /// <param name="indices">Which of them, at least one; null for all.</param>
+    public static Normalisation Of(ImageSet images, IReadOnlyList<int>? indices = null)
     {
         ArgumentNullException.ThrowIfNull(images);
+        indices ??= [.. Enumerable.Range(0, images.Count)];
         double[] sum = new double[3];
         double[] square = new double[3];
-        for (int i = 0; i < images.Count; i++)
+        foreach (int index in indices)
         {
-            ReadOnlySpan<byte> pixels = images.Pixels(i);
-            for (int p = 0; p < pixels.Length; p++)
-            {
-                double value = pixels[p] / 255.0;
-                sum[p % 3] += value;
-                square[p % 3] += value * value;
-            }
+            ImageSummary summary = images.Summary(index);
+            Add(sum, summary.Sums, byte.MaxValue);
+            Add(square, summary.Squares, byte.MaxValue * byte.MaxValue);
         }
 
-        double count = (double)images.Count * images.Size * images.Size;
+        double count = (double)indices.Count * images.Size * images.Size;
         float[] mean = [.. sum.Select(s => (float)Math.Round(s / count, 4))];
         float[] std = [.. square.Select((s, c) => (float)Math.Max(1e-3, Math.Round(Math.Sqrt(Math.Max(0, (s / count) - Math.Pow(sum[c] / count, 2))), 4)))];
         return new Normalisation(mean, std);
+    }
+
+    private static void Add(double[] total, (long Red, long Green, long Blue) values, double unit)
+    {
+        total[0] += values.Red / unit;
+        total[1] += values.Green / unit;
+        total[2] += values.Blue / unit;
     }
 }

@@ -26,7 +26,7 @@ public sealed record Split(IReadOnlyList<int> Training, IReadOnlyList<int> Valid
             throw new ArgumentException($"The validation fraction lies in (0, 1), not {fraction}.", nameof(fraction));
         }
 
-        string[] hashes = [.. Enumerable.Range(0, images.Count).Select(i => Convert.ToHexString(SHA256.HashData(images.Pixels(i))))];
+        string[] hashes = [.. Enumerable.Range(0, images.Count).Select(i => images.Summary(i).Sha256)];
         var held = new HashSet<string>(StringComparer.Ordinal);
         foreach (IGrouping<int, int> group in Enumerable.Range(0, images.Count).GroupBy(images.Label))
         {

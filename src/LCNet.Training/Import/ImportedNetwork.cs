@@ -10,6 +10,9 @@ public sealed class ImportedNetwork
 {
     private const int Expansion = 4;
 
+    /// <summary>How torchvision and timm normalise pixels for most of their networks.</summary>
+    public static readonly Normalisation ImageNet = new([0.485f, 0.456f, 0.406f], [0.229f, 0.224f, 0.225f]);
+
     private readonly ImportedConv _stem;
     private readonly IReadOnlyList<IReadOnlyList<ImportedBlock>> _stages;
     private readonly ImportedHead? _head;
@@ -62,6 +65,9 @@ public sealed class ImportedNetwork
     /// <summary>Inner channels of each stage.</summary>
     public IReadOnlyList<int> Widths { get; }
 
+    /// <summary>Channels that the stem gives.</summary>
+    public int StemWidth => _stem.Outputs;
+
     /// <summary>Channels that the last block gives.</summary>
     public int Features { get; }
 
@@ -95,6 +101,31 @@ public sealed class ImportedNetwork
         StridesFirst = StridesFirst ?? false,
         Gates = GateKinds.None,
     };
+
+    /// <summary>The network, ready to be trained on: a classifier of another number of classes begins at random, drawn from torch's random generator.</summary>
+    /// <param name="spec">A network of <see cref="Spec"/>'s backbone.</param>
+    /// <param name="normalisation">How the file's network wants pixels normalised, in RGB order.</param>
+    /// <param name="isBgr">Whether it reads blue first.</param>
+    /// <returns>The network, which wants pixels normalised as <see cref="Normalised"/> says.</returns>
+    public LcNet ToNetwork(ResNetSpec spec, Normalisation normalisation, bool isBgr)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(normalisation);
+        var network = new LcNet(spec);
+        CopyTo(network, isBgr);
+
+        // Gradients of the stem grow with what it reads: pixels of 0 ... 255 would need a learning rate of their own.
+        network.Stem.ScaleInputs([.. ImageNet.Std.Zip(normalisation.Std, (ours, theirs) => ours / theirs)]);
+        return network;
+    }
+
+    /// <summary>How a network of <see cref="ToNetwork"/> wants pixels normalised: with the same means, and <see cref="ImageNet"/>'s deviations.</summary>
+    /// <param name="normalisation">How the file's network does.</param>
+    public static Normalisation Normalised(Normalisation normalisation)
+    {
+        ArgumentNullException.ThrowIfNull(normalisation);
+        return normalisation with { Std = ImageNet.Std };
+    }
 
     /// <summary>Copies the weights into a network of this architecture. A classifier of another number of classes is left out.</summary>
     /// <param name="network">A network of <see cref="Spec"/>'s backbone.</param>

@@ -12,9 +12,11 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
 {
     // Keeps the filters of components that hardly vary from being all gain.
     private const double Regularisation = 1e-2;
+    private const double LeastVariance = 1e-2;
 
     private readonly Conv2d _conv;
     private readonly BatchNorm2d _norm;
+    private Moments? _moments;
 
     public ConvBn(string name, int input, int output, int kernel, int stride = 1)
         : base(name)
@@ -32,8 +34,12 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
     public int Stride { get; }
 
     /// <summary>Computes in the type of its input; batch norm keeps its statistics in float32.</summary>
-    public override Tensor forward(Tensor input) =>
-        _norm.call(functional.conv2d(input, _conv.weight!.to_type(input.dtype), null, [Stride, Stride], [Kernel / 2, Kernel / 2]));
+    public override Tensor forward(Tensor input)
+    {
+        Tensor output = functional.conv2d(input, _conv.weight!.to_type(input.dtype), null, [Stride, Stride], [Kernel / 2, Kernel / 2]);
+        _moments?.Add(output);
+        return _norm.call(output);
+    }
 
     /// <summary>Takes over weights of another tool.</summary>
     /// <param name="weight">[output, input, kernel, kernel].</param>
@@ -58,6 +64,44 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
         _norm.bias!.copy_(norm.Bias.ToTensor());
         _norm.running_mean!.copy_(norm.Mean.ToTensor() - shift);
         _norm.running_var!.copy_((norm.Variance.ToTensor() + (norm.Epsilon - _norm.eps)).clamp_min(0));
+    }
+
+    /// <summary>From now on takes down what the convolution gives, until <see cref="EndMeasuring"/>.</summary>
+    public void BeginMeasuring() => _moments = new Moments(_conv.weight!.shape[0]);
+
+    /// <summary>
+    /// Takes over mean and variance of what was measured as batch norm's statistics, and scales each filter so that it gives a variance of 1. Scale and shift make up for both:
+    /// in evaluation mode the layer computes what it did.
+    /// </summary>
+    public void EndMeasuring()
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        (Tensor mean, Tensor variance) = _moments!.Read();
+        _moments.Dispose();
+        _moments = null;
+
+        // What the layer does now is gain · convolution + shift.
+        Tensor gain = _norm.weight! / sqrt(_norm.running_var!.to_type(ScalarType.Float64) + _norm.eps);
+        Tensor shift = _norm.bias! - (_norm.running_mean! * gain);
+
+        // A filter that gives next to nothing is not blown up to what the others give.
+        Tensor scale = rsqrt(variance.clamp_min(Math.Max(LeastVariance * variance.mean().ToDouble(), double.Epsilon)));
+        _conv.weight!.mul_(scale.reshape(-1, 1, 1, 1).to_type(ScalarType.Float32));
+        Tensor ownVariance = variance * scale * scale;
+        _norm.running_mean!.copy_(mean * scale);
+        _norm.running_var!.copy_(ownVariance);
+        _norm.weight!.copy_(gain / scale * sqrt(ownVariance + _norm.eps));
+        _norm.bias!.copy_(shift + (gain * mean));
+    }
+
+    /// <summary>Multiplies what the filters read of each input channel.</summary>
+    /// <param name="factors">A factor a channel.</param>
+    public void ScaleInputs(IReadOnlyList<float> factors)
+    {
+        using var noGrad = no_grad();
+        using Tensor factor = tensor(factors.ToArray()).reshape(1, -1, 1, 1);
+        _conv.weight!.mul_(factor);
     }
 
     /// <summary>Makes the layer give 0 until it has learned otherwise: batch norm's scale becomes 0 (Goyal et al. 2017, for the last one of a residual branch).</summary>
@@ -99,5 +143,34 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
         Tensor weight = _conv.weight! * scale.reshape(-1, 1, 1, 1);
         Tensor bias = _norm.bias! - (_norm.running_mean! * scale);
         return (weight.to_type(ScalarType.Float32).MoveToOuterDisposeScope(), bias.to_type(ScalarType.Float32).MoveToOuterDisposeScope());
+    }
+
+    // Sums over images and places, in float64.
+    private sealed class Moments(long channels) : IDisposable
+    {
+        private readonly Tensor _sum = zeros(channels, dtype: ScalarType.Float64).DetachFromDisposeScope();
+        private readonly Tensor _square = zeros(channels, dtype: ScalarType.Float64).DetachFromDisposeScope();
+        private long _count;
+
+        public void Add(Tensor x)
+        {
+            using var scope = NewDisposeScope();
+            Tensor exact = x.detach().to_type(ScalarType.Float64);
+            _sum.add_(exact.sum([0L, 2, 3]));
+            _square.add_(exact.square().sum([0L, 2, 3]));
+            _count += x.shape[0] * x.shape[2] * x.shape[3];
+        }
+
+        public (Tensor Mean, Tensor Variance) Read()
+        {
+            Tensor mean = _sum / _count;
+            return (mean, ((_square / _count) - mean.square()).clamp_min(0));
+        }
+
+        public void Dispose()
+        {
+            _sum.Dispose();
+            _square.Dispose();
+        }
     }
 }

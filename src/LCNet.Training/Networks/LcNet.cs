@@ -258,6 +258,36 @@ public sealed class LcNet : Module
         }
     }
 
+    /// <summary>
+    /// Makes the statistics of every batch norm those of some images, and each filter's output of variance 1 on them, while the network computes what it did. So what is
+    /// trained on has the statistics that evaluation uses, and steps of the same size mean the same, wherever weights come from.
+    /// </summary>
+    /// <param name="batches">Normalised images, [N, 3, H, W] each. They are disposed.</param>
+    internal void MeasureStatistics(IEnumerable<Tensor> batches)
+    {
+        eval();
+        ConvBn[] layers = [.. modules().OfType<ConvBn>()];
+        foreach (ConvBn layer in layers)
+        {
+            layer.BeginMeasuring();
+        }
+
+        foreach (Tensor batch in batches)
+        {
+            using var uncollected = UncollectedRegion.Open();
+            using var scope = NewDisposeScope();
+            using var noGrad = no_grad();
+            BlockInputs(batch);
+            batch.Dispose();
+        }
+
+        foreach (ConvBn layer in layers)
+        {
+            using var uncollected = UncollectedRegion.Open();
+            layer.EndMeasuring();
+        }
+    }
+
     /// <summary>Makes running statistics those of the last batch alone.</summary>
     internal void TakeStatisticsFromOneBatch()
     {

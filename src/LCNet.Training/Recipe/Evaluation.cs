@@ -13,7 +13,6 @@ namespace LCNet.Training.Recipe;
 /// <param name="RunRates">Share of images that ran each block, in [0, 1].</param>
 public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long DenseFlops, IReadOnlyList<double> RunRates)
 {
-    private const int ImagesAtATime = 250;
 
     /// <summary>Mean planned over dense FLOPs; gates are included, so it may exceed 1.</summary>
     public double FlopsShare => Flops.Average() / DenseFlops;
@@ -34,7 +33,7 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
         var flops = new List<long>(indices.Count);
         long[] runs = new long[network.Cost.Blocks.Count];
         long right = 0;
-        foreach (int[] batch in indices.Chunk(ImagesAtATime))
+        foreach (int[] batch in indices.Chunk(reader.EvaluatedAtATime))
         {
             using var scope = NewDisposeScope();
             using var uncollected = UncollectedRegion.Open();

@@ -22,7 +22,6 @@ internal sealed class GateFit(LcNet network, BatchReader reader)
     // Divergences below it are no different from none.
     private const double Least = 1e-3;
     private const double Ridge = 1e-2;
-    private const int ImagesAtATime = 250;
     private const int Steps = 400;
     private const int StepImages = 512;
     private const double Rate = 0.01;
@@ -60,7 +59,7 @@ internal sealed class GateFit(LcNet network, BatchReader reader)
         var pooled = NewLists();
         var worth = NewLists();
         var energies = NewLists();
-        foreach (int[] batch in indices.Chunk(ImagesAtATime))
+        foreach (int[] batch in indices.Chunk(reader.EvaluatedAtATime))
         {
             using var uncollected = UncollectedRegion.Open();
             using var inner = NewDisposeScope();

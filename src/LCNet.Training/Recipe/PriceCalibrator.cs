@@ -12,7 +12,6 @@ internal static class PriceCalibrator
 {
     // What a gate sees depends on what the gates before it decided, so that a price has to be found in steps.
     private const int Rounds = 4;
-    private const int ImagesAtATime = 250;
 
     /// <summary>Sets the price of each effort.</summary>
     /// <param name="network">Left in evaluation mode.</param>
@@ -40,7 +39,7 @@ internal static class PriceCalibrator
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var outputs = new List<LcNetOutput>();
-        foreach (int[] batch in indices.Chunk(ImagesAtATime))
+        foreach (int[] batch in indices.Chunk(reader.EvaluatedAtATime))
         {
             using var uncollected = UncollectedRegion.Open();
             (Tensor x, _) = reader.Read(batch, Augmentation.None, 0, Random.Shared);

@@ -23,6 +23,7 @@ public sealed class Trainer
     private const double MaxGradientNorm = 5;
 
     private const int PatchImages = 1000;
+    private const int StatisticsImages = 500;
 
     // Images that gates and prices are set by at the beginning of an epoch, and in the end.
     private const int FitImages = 2000;
@@ -91,7 +92,7 @@ public sealed class Trainer
         _checkpoint = Path.Combine(folder, "checkpoint.zip");
         _denseCheckpoint = Path.Combine(folder, "dense.zip");
         Split = Split.ByContent(images, options.ValidationFraction);
-        Normalisation = Normalisation.Of(images.Take(Split.Training));
+        Normalisation = options.Normalisation ?? Normalisation.Of(images, Split.Training);
         if (Split.Training.Count < options.BatchSize)
         {
             throw new ArgumentException($"{Split.Training.Count} training images are fewer than a batch of {options.BatchSize}.", nameof(images));
@@ -119,6 +120,11 @@ public sealed class Trainer
         if (_initial is not null)
         {
             network.CopyBackboneFrom(_initial);
+            if (_options.MeasureStatistics)
+            {
+                var reader = new BatchReader(_images, Normalisation);
+                network.MeasureStatistics(Sample(StatisticsImages).Chunk(reader.EvaluatedAtATime).Select(batch => reader.Read(batch, Augmentation.None, 0, Random.Shared).Images));
+            }
         }
         else if (_options.PatchStem)
         {
@@ -220,7 +226,7 @@ public sealed class Trainer
             throw new InvalidDataException($"{_checkpoint}: written by another recipe ({info.Options}); this one is {_options}.");
         }
 
-        if (!info.Classes.SequenceEqual(_images.Classes) || !info.Normalisation.Mean.SequenceEqual(Normalisation.Mean))
+        if (!info.Classes.SequenceEqual(_images.Classes) || info.Normalisation != Normalisation)
         {
             throw new InvalidDataException($"{_checkpoint}: written for other images.");
         }
@@ -235,12 +241,11 @@ public sealed class Trainer
         int seed = unchecked((_options.Seed * 1_000_003) + epoch);
         manual_seed(seed);
         var random = new Random(seed);
-        int[] order = [.. Split.Training];
-        random.Shuffle(order);
+        int[] order = Order(random);
         int size = _options.BatchSize;
         int steps = StepsPerEpoch;
         var schedule = new Schedule(_options, steps);
-        var reader = new BatchReader(_images, Normalisation);
+        using var batches = new BatchLoader(new BatchReader(_images, Normalisation), order, size, _options.Augmentation, epoch, random.Next());
         double loss = 0;
         double right = 0;
         double share = 0;
@@ -251,14 +256,22 @@ public sealed class Trainer
             int step = (epoch * steps) + i;
             SetLearningRate(optimizer, schedule.LearningRate(step));
 
-            (Tensor x, Tensor labels) = reader.Read(order.AsSpan(i * size, size), _options.Augmentation, epoch, random);
+            (Tensor x, Tensor labels) = batches.Next();
             (double Loss, double Right, double Share) result = Step(network, optimizer, x.to_type(_options.Precision.TensorType()), labels, IsDense(epoch) ? null : Groups(network, schedule, step, random));
             average.Update(step);
             loss += result.Loss;
             right += result.Right;
             share += result.Share;
-            progress?.Invoke(new TrainingProgress(epoch + 1, _options.Epochs, i + 1, steps, loss / (i + 1), right / ((i + 1) * size), share / (i + 1)));
+            progress?.Invoke(new TrainingProgress(epoch + 1, _options.Epochs, i + 1, steps, size, loss / (i + 1), right / ((i + 1) * size), share / (i + 1)));
         }
+    }
+
+    // The training images of an epoch in the order in which they are taken: each of them once, or as many of each class as of any other.
+    private int[] Order(Random random)
+    {
+        int[] order = [.. Split.Training];
+        random.Shuffle(order);
+        return _options.BalancedClasses ? ClassBalance.Take(order, _images.Label) : order;
     }
 
     private void SetLearningRate(SGD optimizer, double rate)

@@ -16,8 +16,17 @@ public sealed record TrainingOptions
     /// <summary>Blocks × width of each stage, as <see cref="ResNetSpec.TryParseStages"/> reads them.</summary>
     public string Stages { get; init; } = "0x24,1x40,2x80,4x160";
 
+    /// <summary>Channels that the stem gives; null for as many as the first stage's width.</summary>
+    public int? StemWidth { get; init; }
+
     /// <summary>Height and width of the input in pixels.</summary>
     public int InputSize { get; init; } = 32;
+
+    /// <summary>Whether a bottleneck's stride lies in its first convolution, as <see cref="ResNetSpec.StridesFirst"/>.</summary>
+    public bool StridesFirst { get; init; }
+
+    /// <summary>How pixels are normalised; null for the mean and deviation of the training images.</summary>
+    public Normalisation? Normalisation { get; init; }
 
     /// <summary>Which blocks a gate decides.</summary>
     public GateSpan Span { get; init; } = GateSpan.Block;
@@ -81,8 +90,14 @@ public sealed record TrainingOptions
     /// </summary>
     public double Averaging { get; init; } = 0.995;
 
-    /// <summary>SHA-256 of the checkpoint whose weights training starts from; null to start from random ones.</summary>
+    /// <summary>SHA-256 of the checkpoint, or of another tool's file, whose weights training starts from; null to start from random ones.</summary>
     public string? Initial { get; init; }
+
+    /// <summary>
+    /// Whether batch norm's statistics are measured on training images before the first step, which leaves what the network computes as it is: for weights from other
+    /// images, or from a file that has no statistics.
+    /// </summary>
+    public bool MeasureStatistics { get; init; }
 
     /// <summary>
     /// Share of the loss that comes from a teacher's outputs, in [0, 1], above 0 where there is one. Without a teacher it is the network's own dense outputs at
@@ -95,6 +110,11 @@ public sealed record TrainingOptions
 
     /// <summary>Share of each class held back for validation, in (0, 1).</summary>
     public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>
+    /// Whether an epoch takes as many images of each class as of any other: some of large classes are left out, and those of small ones taken several times.
+    /// </summary>
+    public bool BalancedClasses { get; init; }
 
     /// <summary>Seed of weights, order, augmentation and efforts.</summary>
     public int Seed { get; init; } = 1;
@@ -114,7 +134,7 @@ public sealed record TrainingOptions
             Kind = Block,
             Stem = Stem,
             BlocksPerStage = [.. stages.Select(stage => stage.Blocks)],
-            Width = stages[0].Width,
+            Width = StemWidth ?? stages[0].Width,
             Widths = [.. stages.Select(stage => stage.Width)],
             Classes = classes,
             InputSize = InputSize,
@@ -122,6 +142,7 @@ public sealed record TrainingOptions
             Gates = Gates,
             HiddenUnits = HiddenUnits,
             MinEffort = MinEffort,
+            StridesFirst = StridesFirst,
         };
     }
 
@@ -156,6 +177,8 @@ public sealed record TrainingOptions
         Check(DistillationWeight is >= 0 and <= 1, $"distillation weight: [0, 1], not {DistillationWeight}");
         Check(ValidationFraction is > 0 and < 1, $"validation fraction: (0, 1), not {ValidationFraction}");
         Check(Augmentation.CropPadding >= 0, $"crop padding: at least 0, not {Augmentation.CropPadding}");
+        Check(Augmentation.MinCropArea is > 0 and <= 1, $"crop area: (0, 1], not {Augmentation.MinCropArea}");
+        Check(Augmentation.ColourJitter is >= 0 and < 1, $"colour jitter: [0, 1), not {Augmentation.ColourJitter}");
         Check(Augmentation.EraseProbability is >= 0 and <= 1, $"erase probability: [0, 1], not {Augmentation.EraseProbability}");
         return problems;
     }

@@ -56,7 +56,7 @@ public class BatchReaderTests
         float[] served = new float[3 * Side * Side];
         new InputReader(Side, Side, Normalisation.Mean, Normalisation.Std, ImageLimits.Default).Read(file, served);
         using var scope = torch.NewDisposeScope();
-        (torch.Tensor images, _) = new BatchReader(ImageFolder.Read(folder.Path, Side), Normalisation).Read([0], Augmentation.None, 0, new Random(1));
+        (torch.Tensor images, _) = new BatchReader(ImageFolder.Open(folder.Path, Side, 1 << 20), Normalisation).Read([0], Augmentation.None, 0, new Random(1));
 
         Assert.Equal(served, images.contiguous().data<float>().ToArray());
         float[] unturned = new float[served.Length];

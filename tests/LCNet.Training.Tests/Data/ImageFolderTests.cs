@@ -24,7 +24,7 @@ public class ImageFolderTests
 
         File.WriteAllText(folder.At("b", "notes.txt"), "not an image");
         File.WriteAllText(folder.At("labels.csv"), "neither");
-        ImageSet images = ImageFolder.Read(folder.Path, 5);
+        ImageSet images = ImageFolder.Open(folder.Path, 5, 1 << 20);
 
         Assert.Equal(["Z", "a", "b"], images.Classes);
         Assert.Equal([0, 1, 2, 2], Enumerable.Range(0, images.Count).Select(images.Label));
@@ -41,7 +41,7 @@ public class ImageFolderTests
         using var folder = new TemporaryFolder();
         WritePng(folder.At("a/wide.png"), 16, 8, (x, y, c) => (byte)((x * 8) + (y * 3) + (c * 40)));
         WritePng(folder.At("b/tall.png"), 8, 16, (x, y, c) => (byte)((x * 3) + (y * 8) + (c * 40)));
-        ImageSet images = ImageFolder.Read(folder.Path, 8);
+        ImageSet images = ImageFolder.Open(folder.Path, 8, 1 << 20);
         for (int y = 0; y < 8; y++)
         {
             for (int x = 0; x < 8; x++)
@@ -62,7 +62,7 @@ public class ImageFolderTests
         using var folder = new TemporaryFolder();
         WritePng(folder.At("a/large.png"), 32, 16, (x, y, c) => Square(x / 8, y / 8, c));
         WritePng(folder.At("b/other.png"), 8, 8, (_, _, _) => 0);
-        ReadOnlySpan<byte> pixels = ImageFolder.Read(folder.Path, 8).Pixels(0);
+        ReadOnlySpan<byte> pixels = ImageFolder.Open(folder.Path, 8, 1 << 20).Pixels(0);
         foreach ((int x, int y) in new[] { (1, 1), (6, 1), (1, 6), (6, 6) })
         {
             for (int c = 0; c < 3; c++)
@@ -79,7 +79,7 @@ public class ImageFolderTests
         WritePng(folder.At("a/1.png"), 8, 8, (_, _, _) => 1);
         WritePng(folder.At("b/1.png"), 8, 8, (_, _, _) => 1);
         File.WriteAllText(folder.At("b", "broken.jpg"), "not a JPEG");
-        InvalidDataException exception = Assert.Throws<InvalidDataException>(() => ImageFolder.Read(folder.Path, 8));
+        InvalidDataException exception = Assert.Throws<InvalidDataException>(() => ImageFolder.Open(folder.Path, 8, 1 << 20));
         Assert.StartsWith(folder.At("b", "broken.jpg") + ":", exception.Message, StringComparison.Ordinal);
     }
 

@@ -17,18 +17,4 @@ public class ImageSetTests
         ArgumentException exception = Assert.Throws<ArgumentException>(() => new ImageSet(new byte[2 * 4 * 4 * 3], [0, label], 4, ["a", "b"]));
         Assert.Contains($"Image 1 has label {label}", exception.Message, StringComparison.Ordinal);
     }
-
-    [Fact]
-    public void Take_SomeIndices_GivesTheseImagesInThatOrder()
-    {
-        ImageSet images = RandomImages.Make(9, 4, 1);
-        int[] indices = [7, 0, 7, 3];
-        ImageSet taken = images.Take(indices);
-        Assert.Equal(indices.Length, taken.Count);
-        for (int i = 0; i < indices.Length; i++)
-        {
-            Assert.Equal(images.Pixels(indices[i]), taken.Pixels(i));
-            Assert.Equal(images.Label(indices[i]), taken.Label(i));
-        }
-    }
 }

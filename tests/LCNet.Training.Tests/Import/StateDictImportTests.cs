@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using LCNet.Training.Data;
 using LCNet.Training.Import;
 using LCNet.Training.Networks;
 using LCNet.Training.Tests.Synthetic;
@@ -63,6 +64,27 @@ public class StateDictImportTests
         // A file that reads blue first is turned round.
         imported.CopyTo(network, isBgr: true);
         AssertClose(original.call(images), network.Forward(images.flip(1), null).Logits);
+    }
+
+    [Fact]
+    public void ToNetwork_OtherNormalisationAndColourOrder_ComputesTheSameFromTheSamePixels()
+    {
+        using var folder = new TemporaryFolder();
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using ResNet original = Make(18);
+        Write(folder.At("net.pth"), original.state_dict());
+        var theirs = new Normalisation([0.5f, 0.4f, 0.3f], [1 / 255f, 1 / 127f, 1 / 63f]);
+        Tensor pixels = rand(2, 3, 64, 64);
+
+        ImportedNetwork imported = NetworkFile.Read(folder.At("net.pth"));
+        using LcNet network = imported.ToNetwork(imported.Spec(10, 64), theirs, isBgr: true);
+        network.eval();
+
+        Normalisation ours = ImportedNetwork.Normalised(theirs);
+        Assert.Equal(theirs.Mean, ours.Mean);
+        Assert.All(ours.Std, value => Assert.InRange(value, 0.1, 0.5));
+        AssertClose(original.call(Normalised(pixels, theirs).flip(1)), network.Forward(Normalised(pixels, ours), null).Logits);
     }
 
     [Fact]
@@ -210,6 +232,9 @@ public class StateDictImportTests
     }
 
     // Random statistics, so that batch norm is more than the identity.
+    private static Tensor Normalised(Tensor pixels, Normalisation normalisation) =>
+        (pixels - tensor(normalisation.Mean.ToArray()).reshape(1, 3, 1, 1)) / tensor(normalisation.Std.ToArray()).reshape(1, 3, 1, 1);
+
     private static ResNet Make(int depth)
     {
         manual_seed(depth);

@@ -192,6 +192,32 @@ public class TrainerTests
         Assert.Equal(before, Weights(initial));
     }
 
+    [Theory]
+    [InlineData(4)]
+    [InlineData(14)]
+    public void Run_ImportedWeightsAndPhotosCancelledInEitherPhase_GivesBitIdenticalWeights(int cancelledAt)
+    {
+        using var folder = new TemporaryFolder();
+        using LcNet initial = new((Recipe with { Seed = 5 }).Architecture(Images.Classes.Count));
+        TrainingOptions recipe = Recipe with
+        {
+            Initial = "1",
+            MeasureStatistics = true,
+            Normalisation = new([0.5f, 0.4f, 0.3f], [0.2f, 0.2f, 0.25f]),
+            BalancedClasses = true,
+            Augmentation = new() { MinCropArea = 0.5, ColourJitter = 0.2 },
+        };
+        using LcNet whole = new Trainer(Images, recipe, folder.At("whole"), initial).Run(false, null, null, TestContext.Current.CancellationToken);
+        Assert.Equal([0.5f, 0.4f, 0.3f], Checkpoint.ReadInfo(folder.At("whole/checkpoint.zip")).Normalisation.Mean);
+
+        RunUntil(cancelledAt, folder.At("stopped"), resume: false, recipe, initial);
+        using LcNet resumed = new Trainer(Images, recipe, folder.At("stopped"), initial).Run(true, null, null, TestContext.Current.CancellationToken);
+
+        Assert.Equal(Weights(whole), Weights(resumed));
+        using LcNet plain = new Trainer(Images, recipe with { MeasureStatistics = false }, folder.At("plain"), initial).Run(false, null, null, TestContext.Current.CancellationToken);
+        Assert.NotEqual(Weights(whole), Weights(plain));
+    }
+
     private static void AssertRefused(ImageSet images, TrainingOptions recipe, TemporaryFolder folder, string reason)
     {
         InvalidDataException exception = Assert.Throws<InvalidDataException>(() =>
