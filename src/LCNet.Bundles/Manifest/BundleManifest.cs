@@ -46,8 +46,8 @@ public sealed record BundleManifest
     /// <summary>Pooling and classifier. Input <c>x</c> [N, C, H, W], output <c>logits</c> [N, labels].</summary>
     public required SegmentSpec Head { get; init; }
 
-    /// <summary>The static network with every gate open. Input <c>image</c>, output <c>logits</c>.</summary>
-    public required SegmentSpec Dense { get; init; }
+    /// <summary>The static network with every gate open: stem, all of every block, and head.</summary>
+    public required DenseSpec Dense { get; init; }
 
     /// <summary>
     /// The price of compute that gates get at some efforts, by ascending effort; the last is effort 1. Between them it is linear, below the first it is that of
@@ -114,7 +114,7 @@ public sealed record MapShape(
     public override string ToString() => $"{Channels}×{Height}×{Width}";
 }
 
-/// <summary>A segment without decisions: stem, head or the dense network.</summary>
+/// <summary>A segment without decisions: stem or head.</summary>
 /// <param name="File">ONNX file in the bundle's folder.</param>
 /// <param name="Flops">What one image costs.</param>
 /// <param name="Output">Shape of the output of one image; a head's is labels × 1 × 1.</param>
@@ -122,6 +122,18 @@ public sealed record SegmentSpec(
     [property: JsonRequired] string File,
     [property: JsonRequired] long Flops,
     [property: JsonRequired] MapShape Output);
+
+/// <summary>The static network, which is put together from the segments where it is run.</summary>
+/// <param name="Flops">What one image costs.</param>
+/// <param name="Output">Shape of the output of one image: labels × 1 × 1.</param>
+public sealed record DenseSpec(
+    [property: JsonRequired] long Flops,
+    [property: JsonRequired] MapShape Output)
+{
+    /// <summary>A file that holds it once more, in bundles of before; null for none. It is verified as every file, and not read.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? File { get; init; }
+}
 
 /// <summary>
 /// The gates of consecutive blocks, L-Net and C-Net in one segment. Inputs <c>x</c> [N, C, H, W], the activation that enters the span, and

@@ -14,7 +14,7 @@ internal static partial class ManifestRules
 
     /// <summary>The files that a manifest names, in no particular order.</summary>
     public static IEnumerable<string> NamedFiles(BundleManifest manifest) =>
-        new[] { manifest.Stem.File, manifest.Head.File, manifest.Dense.File }
+        new[] { manifest.Stem.File, manifest.Head.File, manifest.Dense.File }.OfType<string>()
             .Concat(manifest.Spans.Select(span => span.File))
             .Concat(manifest.Blocks.Select(block => block.File))
             .Concat(manifest.Blocks.Select(block => block.ShortcutFile).OfType<string>());

@@ -15,6 +15,14 @@ internal static class BundleOutput
     /// <exception cref="InvalidDataException">The export computes something else than the network.</exception>
     public static void Write(LcNet network, TrainingOptions options, TrainTarget target, ImageSet images, Trainer trainer)
     {
+        network = LeaveOut(network, images, trainer);
+        if (target.Half)
+        {
+            double before = AtEffortOne(network, images, trainer);
+            network.RoundToHalf();
+            Console.WriteLine($"Weights in half precision: top-1 {before:P2} before, {AtEffortOne(network, images, trainer):P2} after.");
+        }
+
         Console.WriteLine("Calibrating effort on the validation images.");
         BundleDescription description = Describe(network, options, target, images, trainer);
         string partial = Path.Combine(target.RunFolder, "export");
@@ -31,17 +39,36 @@ internal static class BundleOutput
         Console.WriteLine($"{target.Folder}: top-1 {full.Top1:P2} on validation images at {full.MeanFlops / bundle.Flops.Dense:P1} of dense FLOPs.");
     }
 
+    // Channels that no validation image keeps at any effort of the table are not worth their bytes.
+    private static LcNet LeaveOut(LcNet network, ImageSet images, Trainer trainer)
+    {
+        IReadOnlyList<long[]> used = Calibrator.UsedChannels(network, images, trainer.Split.Validation, trainer.Normalisation, Calibrator.DefaultEfforts);
+        long all = network.Spec.Blocks().Sum(block => (long)block.InnerChannels);
+        long kept = used.Sum(channels => (long)channels.Length);
+        if (kept == all)
+        {
+            return network;
+        }
+
+        Console.WriteLine($"{all - kept} of {all} channels are left out: no validation image keeps them at any effort.");
+        return network.WithChannels(used);
+    }
+
+    private static double AtEffortOne(LcNet network, ImageSet images, Trainer trainer) =>
+        Evaluation.Of(network, images, trainer.Split.Validation, trainer.Normalisation, 1).Accuracy;
+
     private static BundleDescription Describe(LcNet network, TrainingOptions options, TrainTarget target, ImageSet images, Trainer trainer) => new()
     {
         Model = target.Name,
         Version = target.Version,
+        HalfPrecision = target.Half,
         Labels = images.Classes,
         Normalisation = trainer.Normalisation,
         Calibration = Calibrator.Measure(network, images, trainer.Split.Validation, trainer.Normalisation, Calibrator.DefaultEfforts),
         Provenance = new Provenance(
             $"{images.Count} images of {images.Classes.Count} classes{(target.Note is null ? string.Empty : ". " + target.Note)}",
             $"{trainer.Split.Validation.Count} validation images held back from training, by content hash, stratified",
-            RecipeOptions.Describe(options),
+            RecipeOptions.Describe(options, target.Half),
             options.Seed,
             options.Epochs,
             $"lcnet {typeof(TrainCommand).Assembly.GetName().Version?.ToString(3)}")

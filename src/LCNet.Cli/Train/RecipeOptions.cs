@@ -102,7 +102,9 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
         new Option[] { _stem, _block, _stages, _patchStem }.Where(option => parsed.GetResult(option) is not null).Select(option => option.Name);
 
     /// <summary>The recipe by name, for a bundle's provenance. Seed and epochs stand there on their own.</summary>
-    public static IReadOnlyDictionary<string, string> Describe(TrainingOptions options)
+    /// <param name="options">The recipe.</param>
+    /// <param name="half">Whether weights are stored in half precision.</param>
+    public static IReadOnlyDictionary<string, string> Describe(TrainingOptions options, bool half)
     {
         FormattableString[] entries =
         [
@@ -137,6 +139,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
             $"patch_stem={options.PatchStem}",
             $"averaging={options.Averaging}",
             $"initial={options.Initial ?? "random"}",
+            $"weights={(half ? "half" : "single")}",
             $"stem_width={options.StemWidth?.ToString(CultureInfo.InvariantCulture) ?? "first stage"}",
             $"strides_first={options.StridesFirst}",
         ];

@@ -21,6 +21,7 @@ internal sealed class TrainCommand
     private readonly Option<int> _version = NumberOption.Of<int>("--version-number", "Model version, at least 1.", 1);
     private readonly Option<string?> _note = new("--note") { Description = "What a reader must know of the data; written to the bundle's provenance." };
     private readonly Option<string?> _run = new("--run") { Description = "Folder for checkpoints. Default: .runs/<name>." };
+    private readonly Option<bool> _half = new("--half") { Description = "Store weights in half precision: half as large a bundle, widened where it is loaded. What that does to accuracy is measured and said." };
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on from the run's last checkpoint; the result is that of an uninterrupted run." };
     private readonly Option<string?> _initial = new("--initial") { Description = "Checkpoint of the same backbone whose weights training starts from." };
     private readonly Option<string?> _teacher = new("--teacher") { Description = "Checkpoint of a network whose dense outputs training learns from, besides the labels." };
@@ -37,7 +38,7 @@ internal sealed class TrainCommand
         var train = new TrainCommand();
         var command = new Command("train", "Train an LC-Net, export it as a bundle, verify the export and calibrate effort.")
         {
-            train._data, train._output, train._name, train._version, train._note, train._run, train._resume, train._initial, train._teacher, train._threads,
+            train._data, train._output, train._name, train._version, train._note, train._half, train._run, train._resume, train._initial, train._teacher, train._threads,
         };
         train._import.AddTo(command);
         train._recipe.AddTo(command);
@@ -54,7 +55,7 @@ internal sealed class TrainCommand
     {
         string data = parsed.GetValue(_data)!;
         string name = parsed.GetValue(_name) ?? TrainTarget.NameOf(data);
-        var target = new TrainTarget(name, parsed.GetValue(_version), parsed.GetValue(_output)!, parsed.GetValue(_run) ?? Path.Combine(".runs", name), parsed.GetValue(_note));
+        var target = new TrainTarget(name, parsed.GetValue(_version), parsed.GetValue(_output)!, parsed.GetValue(_run) ?? Path.Combine(".runs", name), parsed.GetValue(_note), parsed.GetValue(_half));
         ImportOptions.Start? imported = _import.Read(parsed);
         (int count, string? missing) = Count(data);
         TrainingOptions options = ReadRecipe(parsed, imported, count);

@@ -9,7 +9,8 @@ namespace LCNet.Cli.Train;
 /// <param name="Models">Folder of models.</param>
 /// <param name="RunFolder">Folder for checkpoints.</param>
 /// <param name="Note">What a reader must know of the data; null for nothing.</param>
-internal sealed record TrainTarget(string Name, int Version, string Models, string RunFolder, string? Note)
+/// <param name="Half">Whether weights are stored in half precision.</param>
+internal sealed record TrainTarget(string Name, int Version, string Models, string RunFolder, string? Note, bool Half)
 {
     /// <summary>Where the bundle goes.</summary>
     public string Folder { get; } = Path.Combine(Models, Name, Version.ToString(CultureInfo.InvariantCulture));

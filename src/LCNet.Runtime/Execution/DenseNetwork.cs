@@ -15,14 +15,14 @@ public sealed class DenseNetwork : IDisposable
     private readonly float[] _logits;
     private readonly bool _isOnDevice;
 
-    /// <summary>Loads <c>dense.onnx</c> with all of ONNX Runtime's optimisations, on one thread.</summary>
+    /// <summary>Loads the <see cref="DenseGraph"/> with all of ONNX Runtime's optimisations, on one thread.</summary>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
     public DenseNetwork(Bundle bundle, ComputeDevice device)
     {
         ArgumentNullException.ThrowIfNull(bundle);
         BundleManifest manifest = bundle.Manifest;
         using SessionOptions options = OnnxSessions.Options(device);
-        _session = new InferenceSession(bundle.PathOf(manifest.Dense.File), options);
+        _session = new InferenceSession(DenseGraph.Assemble(bundle), options);
         _image = GC.AllocateArray<float>(manifest.Input.Length, pinned: true);
         _logits = GC.AllocateArray<float>(manifest.Labels.Count, pinned: true);
         _input = OrtValue.CreateTensorValueFromMemory(_image, [1, 3, manifest.Input.Height, manifest.Input.Width]);

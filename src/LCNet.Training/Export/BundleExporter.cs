@@ -24,9 +24,12 @@ public sealed record BundleDescription
 
     /// <summary>Where the weights came from.</summary>
     public required Provenance Provenance { get; init; }
+
+    /// <summary>Whether the weights of convolutions and of the head are stored in half precision; they are widened where a bundle is loaded.</summary>
+    public bool HalfPrecision { get; init; }
 }
 
-/// <summary>Writes a network as a bundle: one ONNX file a segment, the static network, and the manifest.</summary>
+/// <summary>Writes a network as a bundle: one ONNX file a segment, and the manifest.</summary>
 public static class BundleExporter
 {
     /// <summary>Writes the bundle to a folder, which is made where it does not exist.</summary>
@@ -40,7 +43,7 @@ public static class BundleExporter
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(description);
         Directory.CreateDirectory(folder);
-        var graphs = new SegmentGraphs(network);
+        var graphs = new SegmentGraphs(network, description.HalfPrecision);
         ResNetSpec spec = network.Spec;
         NetworkCost cost = network.Cost;
 
@@ -68,7 +71,7 @@ public static class BundleExporter
             })],
             Blocks = [.. network.Blocks.Select((block, i) => WriteBlock(graphs, block, i, folder))],
             Head = Save(graphs.Head(), "head.onnx", cost.Head, logits),
-            Dense = Save(graphs.Dense(), "dense.onnx", cost.Dense, logits),
+            Dense = new DenseSpec(cost.Dense, logits),
             Prices = [.. network.Prices.Select(point => point with { Price = point.Price + network.PriceOffset })],
             Calibration = description.Calibration,
             Provenance = description.Provenance,

@@ -39,6 +39,26 @@ public static class Calibrator
         return points;
     }
 
+    /// <summary>Which inner channels of each block some image keeps at some effort; one where there is none.</summary>
+    /// <param name="network">Put into evaluation mode.</param>
+    /// <param name="images">Where the images are.</param>
+    /// <param name="indices">Which of them, at least one.</param>
+    /// <param name="normalisation">As in training.</param>
+    /// <param name="efforts">In (0, 1].</param>
+    /// <returns>For each block the ascending indices of its channels.</returns>
+    public static IReadOnlyList<long[]> UsedChannels(
+        LcNet network, ImageSet images, IReadOnlyList<int> indices, Normalisation normalisation, IReadOnlyList<double> efforts)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        ArgumentNullException.ThrowIfNull(efforts);
+        List<IReadOnlyList<bool[]>> used = [.. efforts.Select(effort => Evaluation.Of(network, images, indices, normalisation, effort).UsedChannels)];
+        return [.. Enumerable.Range(0, network.Blocks.Count).Select(block =>
+        {
+            long[] channels = [.. Enumerable.Range(0, network.Blocks[block].Shape.InnerChannels).Where(channel => used.Any(at => at[block][channel])).Select(channel => (long)channel)];
+            return channels.Length > 0 ? channels : [0L];
+        })];
+    }
+
     private static CalibrationPoint Measure(LcNet network, ImageSet images, IReadOnlyList<int> indices, Normalisation normalisation, double effort)
     {
         Evaluation evaluation = Evaluation.Of(network, images, indices, normalisation, effort);

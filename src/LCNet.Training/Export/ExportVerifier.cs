@@ -13,7 +13,7 @@ namespace LCNet.Training.Export;
 /// Largest difference of a logit, TorchSharp against the exported segments with gates deciding: over the image's largest logit where that is above
 /// <see cref="UsualLogit"/>, for single precision rounds by digits, not by places.
 /// </param>
-/// <param name="DenseError">The same of the segments with every gate open against the static network.</param>
+/// <param name="DenseError">The same with every gate open, of the segments and of the static network that is put together from them.</param>
 /// <param name="PlanDifferences">
 /// Decisions (block run or channel kept) in which the plans differ, ties aside: a salience of at most <see cref="Tie"/> on one side and 0 on the
 /// other is a rounding error of the last digits and moves no logit.
@@ -71,9 +71,10 @@ public static class ExportVerifier
             dispatcher.Run(image, effort, Planner.NoCap, result);
             segmentError = Math.Max(segmentError, Distance(expected.Logits.data<float>().ToArray(), result.Logits));
             differences += PlanDifferences(expected, result.Plan);
+            float[] expectedOpen = network.Forward(x, null).Logits.data<float>().ToArray();
             dispatcher.RunOpen(image, open);
             dense.Run(image, reference);
-            denseError = Math.Max(denseError, Distance(open, reference));
+            denseError = Math.Max(denseError, Math.Max(Distance(expectedOpen, open), Distance(expectedOpen, reference)));
         }
 
         return new ExportComparison(indices.Count, segmentError, denseError, differences);

@@ -16,7 +16,16 @@ internal sealed class OnnxGraph
     private readonly GraphProto _graph;
     private readonly HashSet<string> _initializers = [];
 
-    public OnnxGraph(string name) => _graph = new GraphProto { Name = name };
+    private readonly bool _half;
+
+    /// <summary>Begins a graph without nodes.</summary>
+    /// <param name="name">Of the graph.</param>
+    /// <param name="half">Whether weights are stored in half precision.</param>
+    public OnnxGraph(string name, bool half = false)
+    {
+        _graph = new GraphProto { Name = name };
+        _half = half;
+    }
 
     /// <summary>Declares an input; a dimension is a number or a symbolic name.</summary>
     public string Input(string name, TensorProto.Types.DataType type, params object[] shape)
@@ -34,6 +43,20 @@ internal sealed class OnnxGraph
     {
         using torch.Tensor contiguous = tensor.cpu().contiguous();
         return Constant(name, MemoryMarshal.AsBytes(contiguous.data<float>().ToArray().AsSpan()), TensorProto.Types.DataType.Float, tensor.shape);
+    }
+
+    /// <summary>Adds weights: a constant, which is stored in half precision and widened by a node in front where the graph is told so.</summary>
+    public string Weight(string name, torch.Tensor tensor)
+    {
+        if (!_half)
+        {
+            return Constant(name, tensor);
+        }
+
+        using torch.Tensor contiguous = tensor.cpu().contiguous();
+        Half[] values = [.. contiguous.data<float>().ToArray().Select(value => (Half)value)];
+        string stored = Constant(name + "_half", MemoryMarshal.AsBytes(values.AsSpan()), TensorProto.Types.DataType.Float16, tensor.shape);
+        return Node("Cast", name, [stored], "to", (long)TensorProto.Types.DataType.Float);
     }
 
     /// <summary>Adds a constant vector of integers; the same name twice is the same constant.</summary>

@@ -5,14 +5,16 @@ using static TorchSharp.torch;
 
 namespace LCNet.Training.Export;
 
-/// <summary>The ONNX graphs of a network: its segments, and the same network as one static graph. Batch norm is folded.</summary>
-internal sealed class SegmentGraphs(LcNet network)
+/// <summary>The ONNX graphs of a network's segments. Batch norm is folded.</summary>
+/// <param name="network">Its weights and running statistics.</param>
+/// <param name="half">Whether the weights of convolutions and of the head are stored in half precision.</param>
+internal sealed class SegmentGraphs(LcNet network, bool half)
 {
     private const TensorProto.Types.DataType Float = TensorProto.Types.DataType.Float;
 
     public OnnxGraph Stem()
     {
-        var graph = new OnnxGraph("stem");
+        var graph = new OnnxGraph("stem", half);
         string image = ImageInput(graph);
         AddStem(graph, image, "y");
         graph.Output("y", OnnxGraph.Batch, network.Spec.Width, network.Spec.StemSize, network.Spec.StemSize);
@@ -40,7 +42,7 @@ internal sealed class SegmentGraphs(LcNet network)
     public OnnxGraph Block(int index)
     {
         ResidualBlock block = network.Blocks[index];
-        var graph = new OnnxGraph("block");
+        var graph = new OnnxGraph("block", half);
         string x = BlockInput(graph, block.Shape);
         string keep = graph.Input("keep", TensorProto.Types.DataType.Int64, "k");
         string scale = graph.Input("channel_scale", Float, OnnxGraph.Batch, "k");
@@ -60,12 +62,12 @@ internal sealed class SegmentGraphs(LcNet network)
         using (var scope = NewDisposeScope())
         {
             (Tensor weight, Tensor bias) = block.Last.Fold();
-            string gathered = graph.Node("Gather", "last_weight_kept", [graph.Constant("last_weight", weight), keep], "axis", 1);
+            string gathered = graph.Node("Gather", "last_weight_kept", [graph.Weight("last_weight", weight), keep], "axis", 1);
             h = Conv(graph, "last", h, block.Last, gathered, graph.Constant("last_bias", bias));
         }
 
         h = graph.Node("Mul", "branch", [h, layerScale]);
-        string sum = graph.Node("Add", "sum", [AddProjection(graph, x, block, string.Empty), h]);
+        string sum = graph.Node("Add", "sum", [AddProjection(graph, x, block), h]);
         graph.Node("Relu", "y", [sum]);
         BlockOutput(graph, block.Shape);
         return graph;
@@ -74,9 +76,9 @@ internal sealed class SegmentGraphs(LcNet network)
     public OnnxGraph Shortcut(int index)
     {
         ResidualBlock block = network.Blocks[index];
-        var graph = new OnnxGraph("shortcut");
+        var graph = new OnnxGraph("shortcut", half);
         string x = BlockInput(graph, block.Shape);
-        graph.Node("Relu", "y", [AddProjection(graph, x, block, string.Empty)]);
+        graph.Node("Relu", "y", [AddProjection(graph, x, block)]);
         BlockOutput(graph, block.Shape);
         return graph;
     }
@@ -84,31 +86,8 @@ internal sealed class SegmentGraphs(LcNet network)
     public OnnxGraph Head()
     {
         BlockShape last = network.Blocks[^1].Shape;
-        var graph = new OnnxGraph("head");
+        var graph = new OnnxGraph("head", half);
         string x = graph.Input("x", Float, [OnnxGraph.Batch, .. MapOf(last.OutputChannels, last.OutputSize)]);
-        AddHead(graph, x);
-        return graph;
-    }
-
-    public OnnxGraph Dense()
-    {
-        var graph = new OnnxGraph("dense");
-        string x = AddStem(graph, ImageInput(graph), "stem");
-        for (int i = 0; i < network.Blocks.Count; i++)
-        {
-            ResidualBlock block = network.Blocks[i];
-            string prefix = $"block{i}_";
-            string h = AddConvRelu(graph, x, prefix + "first", block.First);
-            if (block.Middle is not null)
-            {
-                h = AddConvRelu(graph, h, prefix + "middle", block.Middle);
-            }
-
-            h = AddConv(graph, h, prefix + "last", block.Last);
-            string sum = graph.Node("Add", prefix + "sum", [AddProjection(graph, x, block, prefix), h]);
-            x = graph.Node("Relu", prefix + "y", [sum]);
-        }
-
         AddHead(graph, x);
         return graph;
     }
@@ -138,18 +117,15 @@ internal sealed class SegmentGraphs(LcNet network)
     {
         using var scope = NewDisposeScope();
         (Tensor weight, Tensor bias) = conv.Fold();
-        return Conv(graph, name, x, conv, graph.Constant(name + "_weight", weight), graph.Constant(name + "_bias", bias));
+        return Conv(graph, name, x, conv, graph.Weight(name + "_weight", weight), graph.Constant(name + "_bias", bias));
     }
-
-    private static string AddConvRelu(OnnxGraph graph, string x, string name, ConvBn conv) =>
-        graph.Node("Relu", name + "_relu", [AddConv(graph, x, name, conv)]);
 
     // A convolution that computes only kept output channels and, behind another such, reads only kept input channels.
     private static string AddInnerConv(OnnxGraph graph, string x, string name, ConvBn conv, string keep, bool keepInputs)
     {
         using var scope = NewDisposeScope();
         (Tensor weight, Tensor bias) = conv.Fold();
-        string kept = graph.Node("Gather", name + "_weight_kept", [graph.Constant(name + "_weight", weight), keep], "axis", 0);
+        string kept = graph.Node("Gather", name + "_weight_kept", [graph.Weight(name + "_weight", weight), keep], "axis", 0);
         if (keepInputs)
         {
             kept = graph.Node("Gather", name + "_weight_kept_inputs", [kept, keep], "axis", 1);
@@ -159,8 +135,8 @@ internal sealed class SegmentGraphs(LcNet network)
         return graph.Node("Relu", name + "_relu", [Conv(graph, name, x, conv, kept, keptBias)]);
     }
 
-    private static string AddProjection(OnnxGraph graph, string x, ResidualBlock block, string prefix) =>
-        block.Projection is null ? x : AddConv(graph, x, prefix + "projection", block.Projection);
+    private static string AddProjection(OnnxGraph graph, string x, ResidualBlock block) =>
+        block.Projection is null ? x : AddConv(graph, x, "projection", block.Projection);
 
     private void AddGate(OnnxGraph graph, string features, string output, Gate gate)
     {
@@ -188,7 +164,7 @@ internal sealed class SegmentGraphs(LcNet network)
             return graph.Node("Relu", output, [AddConv(graph, image, "stem_conv", network.Stem)]);
         }
 
-        string relu = AddConvRelu(graph, image, "stem_conv", network.Stem);
+        string relu = graph.Node("Relu", "stem_conv_relu", [AddConv(graph, image, "stem_conv", network.Stem)]);
         return graph.Node("MaxPool", output, [relu], ("kernel_shape", [3, 3]), ("strides", [2, 2]), ("pads", [1, 1, 1, 1]));
     }
 
@@ -197,7 +173,7 @@ internal sealed class SegmentGraphs(LcNet network)
         using var scope = NewDisposeScope();
         string pooled = graph.Node("GlobalAveragePool", "pooled", [x]);
         string flat = graph.Node("Flatten", "flat", [pooled]);
-        string weight = graph.Constant("head_weight", network.Head.weight!.detach());
+        string weight = graph.Weight("head_weight", network.Head.weight!.detach());
         string bias = graph.Constant("head_bias", network.Head.bias!.detach());
         graph.Node("Gemm", "logits", [flat, weight, bias], "transB", 1);
         graph.Output("logits", OnnxGraph.Batch, network.Spec.Classes);

@@ -52,10 +52,7 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
         Tensor shift = bias?.ToTensor() ?? zeros(weight.shape[0]);
         if (norm is null)
         {
-            _norm.weight!.fill_(1);
-            _norm.bias!.copy_(shift);
-            _norm.running_mean!.fill_(0);
-            _norm.running_var!.fill_(1 - _norm.eps);
+            LoadFolded(shift);
             return;
         }
 
@@ -104,6 +101,33 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
         _conv.weight!.mul_(factor);
     }
 
+    /// <summary>Takes over what another layer has for some channels.</summary>
+    /// <param name="source">A layer of the same kernel.</param>
+    /// <param name="outputs">Indices of its outputs; null for all.</param>
+    /// <param name="inputs">Indices of its inputs; null for all.</param>
+    public void CopyFrom(ConvBn source, Tensor? outputs, Tensor? inputs)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        Tensor Of(Tensor tensor, long axis, Tensor? indices) => indices is null ? tensor : tensor.index_select(axis, indices);
+        _conv.weight!.copy_(Of(Of(source._conv.weight!, 0, outputs), 1, inputs));
+        _norm.weight!.copy_(Of(source._norm.weight!, 0, outputs));
+        _norm.bias!.copy_(Of(source._norm.bias!, 0, outputs));
+        _norm.running_mean!.copy_(Of(source._norm.running_mean!, 0, outputs));
+        _norm.running_var!.copy_(Of(source._norm.running_var!, 0, outputs));
+    }
+
+    /// <summary>Folds batch norm into the filters and rounds them to half precision, as they are stored; batch norm adds the bias and nothing else after that.</summary>
+    public void RoundToHalf()
+    {
+        using var noGrad = no_grad();
+        (Tensor weight, Tensor bias) = Fold();
+        _conv.weight!.copy_(weight.to_type(ScalarType.Float16));
+        LoadFolded(bias);
+        weight.Dispose();
+        bias.Dispose();
+    }
+
     /// <summary>Makes the layer give 0 until it has learned otherwise: batch norm's scale becomes 0 (Goyal et al. 2017, for the last one of a residual branch).</summary>
     public void BeginAtZero()
     {
@@ -143,6 +167,15 @@ internal sealed class ConvBn : Module<Tensor, Tensor>
         Tensor weight = _conv.weight! * scale.reshape(-1, 1, 1, 1);
         Tensor bias = _norm.bias! - (_norm.running_mean! * scale);
         return (weight.to_type(ScalarType.Float32).MoveToOuterDisposeScope(), bias.to_type(ScalarType.Float32).MoveToOuterDisposeScope());
+    }
+
+    // Batch norm that adds a bias and changes nothing else.
+    private void LoadFolded(Tensor bias)
+    {
+        _norm.weight!.fill_(1);
+        _norm.bias!.copy_(bias);
+        _norm.running_mean!.fill_(0);
+        _norm.running_var!.fill_(1 - _norm.eps);
     }
 
     // Sums over images and places, in float64.

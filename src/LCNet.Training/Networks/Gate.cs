@@ -98,6 +98,21 @@ internal sealed class Gate : Module
         _fitted.fill_(1);
     }
 
+    /// <summary>Takes over a gate that decides the same, or more.</summary>
+    /// <param name="source">A gate of the same features and hidden layer.</param>
+    /// <param name="outputs">Indices of its blocks or channels; null for all.</param>
+    public void CopyFrom(Gate source, Tensor? outputs)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        Dictionary<string, Tensor> own = state_dict();
+        foreach ((string name, Tensor value) in source.state_dict())
+        {
+            bool isOfOutputs = outputs is not null && name.StartsWith(nameof(_score), StringComparison.Ordinal);
+            own[name].copy_(isOfOutputs ? value.index_select(0, outputs!) : value);
+        }
+    }
+
     /// <summary>What the score reads: [N, hidden], or the standardised input [N, C] of a gate without a hidden layer.</summary>
     /// <param name="pooled">[N, C].</param>
     public Tensor Features(Tensor pooled)

@@ -308,6 +308,59 @@ public sealed class LcNet : Module
     /// <param name="source">A network of the same architecture.</param>
     internal void CopyGatesFrom(LcNet source) => Copy(source, IsOfGate);
 
+    /// <summary>The same network with some of the inner channels of each block, in evaluation mode. Gates decide about those alone.</summary>
+    /// <param name="channels">For each block the ascending indices of its channels, at least one.</param>
+    internal LcNet WithChannels(IReadOnlyList<long[]> channels)
+    {
+        using var uncollected = UncollectedRegion.Open();
+        var network = new LcNet(Spec with { InnerChannels = [.. channels.Select(kept => kept.Length)] });
+        using var scope = NewDisposeScope();
+        network._stem.CopyFrom(_stem, null, null);
+        Tensor[] indices = [.. channels.Select(kept => tensor(kept))];
+        for (int block = 0; block < indices.Length; block++)
+        {
+            network._blocks[block].CopyFrom(_blocks[block], indices[block]);
+        }
+
+        int span = 0;
+        foreach ((int first, int count) in Spec.Spans())
+        {
+            long offset = 0;
+            var ofSpan = new List<Tensor>();
+            for (int block = first; block < first + count; block++)
+            {
+                ofSpan.Add(indices[block] + offset);
+                offset += _blocks[block].Shape.InnerChannels;
+            }
+
+            network._layerGates[span].CopyFrom(_layerGates[span], null);
+            network._channelGates[span].CopyFrom(_channelGates[span], cat(ofSpan));
+            span++;
+        }
+
+        using var noGrad = no_grad();
+        network._head.weight!.copy_(_head.weight!);
+        network._head.bias!.copy_(_head.bias!);
+        network.Prices = Prices;
+        network.eval();
+        return network;
+    }
+
+    /// <summary>Rounds the weights of all convolutions and of the head to half precision; batch norm is folded into them before. Gates stay as they are.</summary>
+    internal void RoundToHalf()
+    {
+        using var uncollected = UncollectedRegion.Open();
+        using var noGrad = no_grad();
+        _stem.RoundToHalf();
+        foreach (ResidualBlock block in _blocks)
+        {
+            block.RoundToHalf();
+        }
+
+        using Tensor rounded = _head.weight!.to_type(ScalarType.Float16);
+        _head.weight!.copy_(rounded);
+    }
+
     private void Copy(LcNet source, Func<string, bool> isMeant)
     {
         using var uncollected = UncollectedRegion.Open();

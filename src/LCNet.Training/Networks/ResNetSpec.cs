@@ -95,6 +95,9 @@ public sealed record ResNetSpec
     /// <summary>Inner channels of each stage; null where they double from stage to stage.</summary>
     public IReadOnlyList<int>? Widths { get; init; }
 
+    /// <summary>Inner channels of each block, where some were cut out (<see cref="LcNet.WithChannels"/>); null where each has its stage's width.</summary>
+    public IReadOnlyList<int>? InnerChannels { get; init; }
+
     /// <summary>Units of the hidden layer of each L-Net gate; 0 for none.</summary>
     public int HiddenUnits { get; init; }
 
@@ -180,13 +183,14 @@ public sealed record ResNetSpec
         int size = StemSize;
         for (int stage = 0; stage < BlocksPerStage.Count; stage++)
         {
-            int inner = WidthOf(stage);
+            int width = WidthOf(stage);
             for (int block = 0; block < BlocksPerStage[stage]; block++)
             {
+                int inner = InnerChannels?[shapes.Count] ?? width;
                 int stride = stage > 0 && block == 0 ? 2 : 1;
                 int halved = stride == 1 ? size : Half(size);
-                shapes.Add(new BlockShape(channels, inner, inner * expansion, stride, size, halved) { StridesFirst = StridesFirst && Kind == BlockKind.Bottleneck });
-                channels = inner * expansion;
+                shapes.Add(new BlockShape(channels, inner, width * expansion, stride, size, halved) { StridesFirst = StridesFirst && Kind == BlockKind.Bottleneck });
+                channels = width * expansion;
                 size = halved;
             }
         }

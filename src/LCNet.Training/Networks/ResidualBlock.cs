@@ -72,6 +72,26 @@ internal sealed class ResidualBlock : Module
             : new BlockFlops(shortcut, 2 * 9 * pixels * (shape.InputChannels + shape.OutputChannels), 0);
     }
 
+    /// <summary>Takes over another block with some of its inner channels.</summary>
+    /// <param name="source">A block of the same shapes, inner channels aside.</param>
+    /// <param name="channels">Indices of its inner channels.</param>
+    public void CopyFrom(ResidualBlock source, Tensor channels)
+    {
+        _first.CopyFrom(source._first, channels, null);
+        _middle?.CopyFrom(source._middle!, channels, channels);
+        _last.CopyFrom(source._last, null, channels);
+        _projection?.CopyFrom(source._projection!, null, null);
+    }
+
+    /// <summary>Rounds all weights as <see cref="ConvBn.RoundToHalf"/>.</summary>
+    public void RoundToHalf()
+    {
+        foreach (ConvBn? layer in new[] { _first, _middle, _last, _projection })
+        {
+            layer?.RoundToHalf();
+        }
+    }
+
     /// <summary>Runs the block on a batch.</summary>
     /// <param name="x">[N, C, H, W].</param>
     /// <param name="layer">Scale of the branch of each image, [N], without a gradient; 0 skips the branch. Null runs it for every image.</param>

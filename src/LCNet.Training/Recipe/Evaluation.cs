@@ -11,7 +11,8 @@ namespace LCNet.Training.Recipe;
 /// <param name="Flops">Planned FLOPs of each image, exactly, gates included; those of the dense network where it was that which ran.</param>
 /// <param name="DenseFlops">What the dense network costs.</param>
 /// <param name="RunRates">Share of images that ran each block, in [0, 1].</param>
-public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long DenseFlops, IReadOnlyList<double> RunRates)
+/// <param name="UsedChannels">For each block which of its inner channels some image kept.</param>
+public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long DenseFlops, IReadOnlyList<double> RunRates, IReadOnlyList<bool[]> UsedChannels)
 {
 
     /// <summary>Mean planned over dense FLOPs; gates are included, so it may exceed 1.</summary>
@@ -32,6 +33,7 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
         var reader = new BatchReader(images, normalisation);
         var flops = new List<long>(indices.Count);
         long[] runs = new long[network.Cost.Blocks.Count];
+        bool[][] used = [.. network.Blocks.Select(block => new bool[block.Shape.InnerChannels])];
         long right = 0;
         foreach (int[] batch in indices.Chunk(reader.EvaluatedAtATime))
         {
@@ -44,9 +46,14 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
             for (int block = 0; block < runs.Length; block++)
             {
                 runs[block] += effort is null ? batch.Length : (output.Layers[block] > 0).sum().ToInt64();
+                bool[]? kept = effort is null ? null : ((output.Layers[block] > 0).unsqueeze(1) & (output.Channels[block] > 0)).any(0).data<bool>().ToArray();
+                for (int channel = 0; channel < used[block].Length; channel++)
+                {
+                    used[block][channel] |= kept?[channel] ?? true;
+                }
             }
         }
 
-        return new Evaluation((double)right / indices.Count, flops, network.Cost.Dense, [.. runs.Select(run => (double)run / indices.Count)]);
+        return new Evaluation((double)right / indices.Count, flops, network.Cost.Dense, [.. runs.Select(run => (double)run / indices.Count)], used);
     }
 }

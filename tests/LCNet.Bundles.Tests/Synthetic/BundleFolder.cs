@@ -48,7 +48,7 @@ internal sealed class BundleFolder : IDisposable
 
     public static string[] SegmentsOf(BundleManifest manifest) =>
     [
-        manifest.Stem.File, manifest.Head.File, manifest.Dense.File,
+        manifest.Stem.File, manifest.Head.File, .. new[] { manifest.Dense.File }.OfType<string>(),
         .. manifest.Spans.Select(span => span.File),
         .. manifest.Blocks.Select(block => block.File),
         .. manifest.Blocks.Where(block => block.ShortcutFile is not null).Select(block => block.ShortcutFile!),

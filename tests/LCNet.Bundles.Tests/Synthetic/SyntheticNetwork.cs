@@ -50,7 +50,7 @@ internal static class SyntheticNetwork
             Spans = Spans(choices),
             Blocks = blocks,
             Head = head,
-            Dense = new SegmentSpec("dense.onnx", dense, logits),
+            Dense = new DenseSpec(dense, logits) { File = "dense.onnx" },
             Prices = [new(0.25, 1.75), new(0.6, 0.5), new(1, 0)],
             Calibration = [new(0.25, dense * 0.3, dense / 2, 0.81, 0.01), new(0.5, dense * 0.6, dense, 0.9, 0.01), new(1, dense * 0.9, dense, 0.93, 0.01)],
             Provenance = new Provenance("random bytes", "none", new Dictionary<string, string> { ["digest"] = "not the digest" }, 1, 2, "tests"),

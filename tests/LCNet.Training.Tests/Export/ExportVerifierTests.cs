@@ -88,7 +88,6 @@ public class ExportVerifierTests
                 ("stem.onnx", "stem_conv_weight", true), ("gate_01.onnx", "layers_linear_bias", false), ("gate_02.onnx", "channels_linear_bias", false),
                 ("block_00.onnx", "last_bias", true), ("block_01.onnx", "first_weight", true), ("block_01.onnx", "projection_weight", true),
                 ("block_02.onnx", "last_weight", true), ("shortcut_01.onnx", "projection_weight", false), ("head.onnx", "head_weight", true),
-                ("dense.onnx", "block1_last_weight", true),
             ],
             ((string File, string Tensor, bool RunsOpen) change) =>
             {
@@ -98,7 +97,7 @@ public class ExportVerifierTests
                 File.WriteAllBytes(bundle.PathOf(change.File), good);
 
                 Assert.False(comparison.Agrees);
-                Assert.Equal(change.File != "dense.onnx", comparison.SegmentError > ExportComparison.Tolerance);
+                Assert.True(comparison.SegmentError > ExportComparison.Tolerance);
                 Assert.Equal(change.RunsOpen, comparison.DenseError > ExportComparison.Tolerance);
                 Assert.True(!change.File.StartsWith("gate", StringComparison.Ordinal) || comparison.PlanDifferences > 0);
             });

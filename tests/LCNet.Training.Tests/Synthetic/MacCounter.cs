@@ -30,9 +30,14 @@ internal sealed class MacCounter
     /// <summary>Multiply-accumulates for one image.</summary>
     /// <param name="path">The ONNX file.</param>
     /// <param name="kept">What its symbolic dimension <c>k</c> stands for, where it has one.</param>
-    public static long Count(string path, long kept = 0)
+    public static long Count(string path, long kept = 0) => Count(File.ReadAllBytes(path), kept);
+
+    /// <summary>Multiply-accumulates for one image.</summary>
+    /// <param name="model">The ONNX model.</param>
+    /// <param name="kept">What its symbolic dimension <c>k</c> stands for, where it has one.</param>
+    public static long Count(byte[] model, long kept = 0)
     {
-        GraphProto graph = ModelProto.Parser.ParseFrom(File.ReadAllBytes(path)).Graph;
+        GraphProto graph = ModelProto.Parser.ParseFrom(model).Graph;
         var counter = new MacCounter(graph, kept);
         foreach (NodeProto node in graph.Node)
         {

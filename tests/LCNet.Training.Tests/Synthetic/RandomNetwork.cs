@@ -56,13 +56,14 @@ internal static class RandomNetwork
 
     /// <summary>Writes a network as <c>&lt;folder&gt;/&lt;model&gt;/&lt;version&gt;</c>.</summary>
     public static Bundle Export(
-        LcNet network, string folder, string model = "random", int version = 1, IReadOnlyList<CalibrationPoint>? calibration = null) =>
+        LcNet network, string folder, string model = "random", int version = 1, IReadOnlyList<CalibrationPoint>? calibration = null, bool half = false) =>
         BundleExporter.Write(
             network,
             new BundleDescription
             {
                 Model = model,
                 Version = version,
+                HalfPrecision = half,
                 Labels = [.. Enumerable.Range(0, network.Spec.Classes).Select(label => $"class {label}")],
                 Normalisation = Normalisation,
                 Calibration = calibration ?? [new CalibrationPoint(1, network.Cost.Dense, network.Cost.Dense, 0.5, 0.1)],

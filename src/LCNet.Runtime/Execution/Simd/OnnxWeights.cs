@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Google.Protobuf;
 using LCNet.Bundles;
 using LCNet.Bundles.Onnx;
 
@@ -44,6 +45,7 @@ internal sealed class OnnxWeights
         }
 
         _constants = Unique(_graph.Initializer, tensor => tensor.Name);
+        WidenConstants();
         _producers = Unique(_graph.Node, node => node.Output.Count == 1 ? node.Output[0] : throw Refusal($"{node.Name} has {node.Output.Count} outputs; expected: 1"));
         foreach (NodeProto node in _graph.Node)
         {
@@ -132,6 +134,32 @@ internal sealed class OnnxWeights
         }
 
         return node;
+    }
+
+    // Weights that are stored in half precision: a constant and a node that widens it are a constant of floats.
+    private void WidenConstants()
+    {
+        foreach (NodeProto node in _graph.Node.Where(node => node.OpType == "Cast").ToArray())
+        {
+            if (node.Input.Count == 1 && node.Output.Count == 1 && _constants.TryGetValue(node.Input[0], out TensorProto? half)
+                && half.DataType == TensorProto.Types.DataType.Float16 && node.Attribute is [{ Name: "to", I: (long)TensorProto.Types.DataType.Float }])
+            {
+                Half[] values = MemoryMarshal.Cast<byte, Half>(half.RawData.Span).ToArray();
+                var widened = new TensorProto
+                {
+                    Name = node.Output[0],
+                    DataType = TensorProto.Types.DataType.Float,
+                    RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes(Array.ConvertAll(values, value => (float)value).AsSpan())),
+                };
+                widened.Dims.AddRange(half.Dims);
+                if (!_constants.TryAdd(widened.Name, widened))
+                {
+                    throw Refusal($"has two values named {widened.Name}");
+                }
+
+                _graph.Node.Remove(node);
+            }
+        }
     }
 
     private Dictionary<string, T> Unique<T>(IEnumerable<T> items, Func<T, string> name)
