@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using LCNet.Bundles;
 
 namespace LCNet.EndToEnd.Tests;
 
@@ -28,6 +30,48 @@ public sealed class BenchCommandTests(ServerProcess server)
             File.Delete(file);
         }
     }
+
+    [Fact]
+    public async Task Bench_Calibrate_WritesTimesThatInspectShows()
+    {
+        string folder = Directory.CreateTempSubdirectory("lcnet-times-").FullName;
+        try
+        {
+            foreach (string file in Directory.GetFiles(Repository.Bundle))
+            {
+                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+            }
+
+            BundleManifest before = Bundle.Open(folder).Manifest;
+            (int exitCode, string output, string error) = await Repository.LcnetAsync(
+                "bench", folder, "--calibrate", "--data", Repository.Samples, "--images", "10", "--repetitions", "1");
+
+            Assert.True(exitCode == 0, error);
+            BundleManifest timed = Bundle.Open(folder).Manifest;
+            Assert.NotNull(timed.TimedOn);
+            Assert.Contains(timed.TimedOn, output, StringComparison.Ordinal);
+            Assert.All(timed.Calibration, point => Assert.InRange(point.Milliseconds!.Value, 0.001, 60_000));
+            Assert.Equal(before.Calibration, timed.Calibration, SameButForTimes);
+            (_, string inspected, _) = await Repository.LcnetAsync("inspect", folder);
+            Assert.Contains(timed.TimedOn, inspected, StringComparison.Ordinal);
+            Assert.Contains(timed.Calibration[^1].Milliseconds!.Value.ToString("0.###", CultureInfo.InvariantCulture), inspected, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Bench_CalibrateWithoutData_IsRefused()
+    {
+        (int exitCode, _, string error) = await Repository.LcnetAsync("bench", Repository.Bundle, "--calibrate");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("--calibrate goes with --data", error, StringComparison.Ordinal);
+    }
+
+    private static bool SameButForTimes(CalibrationPoint one, CalibrationPoint other) => one with { Milliseconds = null } == other with { Milliseconds = null };
 
     [Fact]
     public async Task Bench_ServerWithoutItsProcess_IsRefused()

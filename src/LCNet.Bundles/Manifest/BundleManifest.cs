@@ -58,6 +58,10 @@ public sealed record BundleManifest
     /// <summary>What each effort costs and gives, measured on validation images, by ascending effort; the last is effort 1.</summary>
     public required IReadOnlyList<CalibrationPoint> Calibration { get; init; }
 
+    /// <summary>The machine that <see cref="CalibrationPoint.Milliseconds"/> were measured on, in words; null where they were not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? TimedOn { get; init; }
+
     /// <summary>Where the weights came from.</summary>
     public required Provenance Provenance { get; init; }
 
@@ -194,6 +198,10 @@ public sealed record CalibrationPoint(
     [property: JsonRequired] double Top1,
     [property: JsonRequired] double Top1StandardError)
 {
+    /// <summary>What an image took in the mean on the machine that <see cref="BundleManifest.TimedOn"/> names, above 0; null where it was not measured.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Milliseconds { get; init; }
+
     /// <summary>The standard error of a share: √(p(1 − p)/n).</summary>
     /// <param name="share">p, in [0, 1].</param>
     /// <param name="images">n, at least 1.</param>

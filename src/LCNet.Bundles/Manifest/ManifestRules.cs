@@ -168,6 +168,9 @@ internal static partial class ManifestRules
             require(point.Top1 is >= 0 and <= 1, $"calibration at effort {point.Effort}: top-1 {point.Top1} is outside [0, 1]");
             require(point.Top1StandardError is >= 0 and <= 0.5, $"calibration at effort {point.Effort}: standard error {point.Top1StandardError} is outside [0, 0.5]");
             require(
+                manifest.TimedOn is null ? point.Milliseconds is null : point.Milliseconds is > 0 && double.IsFinite(point.Milliseconds.Value),
+                $"calibration at effort {point.Effort}: {(manifest.TimedOn is null ? "milliseconds, but timed_on does not say where" : "milliseconds are not above 0, though timed_on says where")}");
+            require(
                 i == 0 || (point.Effort > points[i - 1].Effort && point.MeanFlops >= points[i - 1].MeanFlops),
                 $"calibration at effort {point.Effort}: effort and mean FLOPs do not rise");
         }

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using System.Text.Json;
 using LCNet.Bundles;
 using LCNet.Cli.Evaluate;
@@ -35,11 +33,12 @@ internal static class BenchCommand
         var process = NumberOption.Of<int>("--pid", "The server's process.");
         var requests = NumberOption.Of<int>("--requests", "Requests to the server at each alternation.", 4000);
         var against = new Option<string[]>("--against") { Description = "Bundles of static networks (lcnet train --gates none): measure each calibrated effort against them, at equal accuracy, instead of --effort and --max-flops.", AllowMultipleArgumentsPerToken = true };
+        var calibrate = new Option<bool>("--calibrate") { Description = "Time every effort of the bundle's table on this machine, one thread, and write the times into the bundle, for lcnet inspect and the live page to show; needs --data." };
         var plot = new Option<string?>("--plot") { Description = "With --against: draw accuracy against time as PNG and SVG in this folder." };
         var json = new Option<string?>("--json") { Description = "Write the results to this file." };
         var command = new Command("bench", "Measure what skipping saves in time, against the static network in ONNX Runtime.")
         {
-            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, models, server, process, requests, against, plot, json,
+            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, models, server, process, requests, against, calibrate, plot, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -82,10 +81,16 @@ internal static class BenchCommand
                     return 0;
                 }
 
+                if (parsed.GetValue(calibrate))
+                {
+                    Calibrate(opened, parsed.GetValue(data), parsed.GetValue(images), parsed.GetValue(repetitions), ComputeDevice.Parse(parsed.GetValue(device)!), cancellation);
+                    return 0;
+                }
+
                 float[][] inputs = Inputs(opened.Manifest, parsed.GetValue(data), parsed.GetValue(images));
                 var benchmark = new EngineBenchmark(opened, ComputeDevice.Parse(parsed.GetValue(device)!), inputs, parsed.GetValue(repetitions));
                 var report = new BenchReport(
-                    $"{opened.Manifest.Model}/{opened.Manifest.Version}", inputs.Length, parsed.GetValue(repetitions), Machine(), [.. settings.Select(setting => benchmark.Measure(setting, cancellation))]);
+                    $"{opened.Manifest.Model}/{opened.Manifest.Version}", inputs.Length, parsed.GetValue(repetitions), EffortTimes.Machine(), [.. settings.Select(setting => benchmark.Measure(setting, cancellation))]);
                 if (parsed.GetValue(server) is string address)
                 {
                     var load = new LoadSettings { Server = LoadCommand.Loopback(address), Process = parsed.GetValue(process), Effort = parsed.GetValue(effort)![0] };
@@ -112,12 +117,25 @@ internal static class BenchCommand
         return command;
     }
 
+    // On images that gates were trained for: random pixels would run other blocks.
+    private static void Calibrate(Bundle bundle, string? data, int images, int repetitions, ComputeDevice device, CancellationToken cancellation)
+    {
+        float[][] inputs = Inputs(bundle.Manifest, data ?? throw new ArgumentException("--calibrate goes with --data: what an image takes depends on what it shows."), images);
+        BundleManifest timed = EffortTimes.Measure(bundle, device, inputs, repetitions, cancellation);
+        Bundle.Write(bundle.Folder, timed);
+        Console.WriteLine($"{timed.Model}/{timed.Version}: {inputs.Length} images, {repetitions} alternations; {timed.TimedOn}");
+        foreach (CalibrationPoint point in timed.Calibration)
+        {
+            Console.WriteLine($"  effort {point.Effort,-5:0.##} {point.Milliseconds:F3} ms an image, {point.MeanFlops / 1e6:F2} MFLOPs, top-1 {point.Top1:P2}");
+        }
+    }
+
     private static async Task CompareAsync(
         Bundle bundle, StaticNetwork[] statics, string? data, int images, int repetitions, ComputeDevice device, string? plot, string? json, CancellationToken cancellation)
     {
         var benchmark = new AgainstBenchmark(bundle, statics, device, network => Inputs(network.Manifest, data, images), repetitions);
         AgainstReport against = benchmark.Measure(cancellation);
-        var report = new BenchReport($"{bundle.Manifest.Model}/{bundle.Manifest.Version}", images, repetitions, Machine(), [], null, against);
+        var report = new BenchReport($"{bundle.Manifest.Model}/{bundle.Manifest.Version}", images, repetitions, EffortTimes.Machine(), [], null, against);
         Print(report);
         if (plot is not null)
         {
@@ -164,9 +182,6 @@ internal static class BenchCommand
             return values;
         })];
     }
-
-    private static string Machine() =>
-        $"{Environment.ProcessorCount} cores, {RuntimeInformation.ProcessArchitecture}, vectors of {(Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128)} bits, {RuntimeInformation.FrameworkDescription}";
 
     private static void Print(BenchReport report)
     {

@@ -1,4 +1,7 @@
 using LCNet.Bundles;
+using LCNet.Cli.Bench;
+using LCNet.Imaging;
+using LCNet.Runtime;
 using LCNet.Training.Data;
 using LCNet.Training.Export;
 using LCNet.Training.Networks;
@@ -10,6 +13,8 @@ namespace LCNet.Cli.Train;
 internal static class BundleOutput
 {
     private const int VerifiedImages = 1000;
+    private const int TimedImages = 40;
+    private const int TimedAlternations = 3;
 
     /// <summary>Writes the bundle beside its place and moves it there once verified, so that a half-written or wrong bundle is never found.</summary>
     /// <exception cref="InvalidDataException">The export computes something else than the network.</exception>
@@ -33,6 +38,7 @@ internal static class BundleOutput
 
         Bundle bundle = BundleExporter.Write(network, description, partial);
         Verify(network, bundle, images, trainer);
+        bundle = Bundle.Write(partial, EffortTimes.Measure(bundle, ComputeDevice.Parse("cpu"), Inputs(bundle.Manifest, images, trainer), TimedAlternations, CancellationToken.None));
         Directory.CreateDirectory(Path.GetDirectoryName(target.Folder)!);
         MoveFolder(partial, target.Folder);
         CalibrationPoint full = description.Calibration[^1];
@@ -53,6 +59,13 @@ internal static class BundleOutput
         Console.WriteLine($"{all - kept} of {all} channels are left out: no validation image keeps them at any effort.");
         return network.WithChannels(used);
     }
+
+    private static float[][] Inputs(BundleManifest manifest, ImageSet images, Trainer trainer) => [.. trainer.Split.Validation.Take(TimedImages).Select(index =>
+    {
+        float[] values = new float[manifest.Input.Length];
+        Pixels.Normalise(images.Pixels(index), manifest.Input.Mean, manifest.Input.Std, values);
+        return values;
+    })];
 
     private static double AtEffortOne(LcNet network, ImageSet images, Trainer trainer) =>
         Evaluation.Of(network, images, trainer.Split.Validation, trainer.Normalisation, 1).Accuracy;

@@ -194,12 +194,14 @@ internal sealed class ServedModel : IDisposable
                     P95Flops = point.P95Flops,
                     Top1 = point.Top1,
                     Top1StandardError = point.Top1StandardError,
+                    Milliseconds = point.Milliseconds ?? 0,
                 }),
             },
             Data = manifest.Provenance.Data,
             Device = engine.Device,
             Executor = Enum.GetName(engine.Executor)!.ToLowerInvariant(),
             ExecutorFallback = engine.Fallback ?? string.Empty,
+            TimedOn = manifest.TimedOn ?? string.Empty,
         };
     }
 }

@@ -310,7 +310,7 @@ public sealed class LcNet : Module
 
     /// <summary>The same network with some of the inner channels of each block, in evaluation mode. Gates decide about those alone.</summary>
     /// <param name="channels">For each block the ascending indices of its channels, at least one.</param>
-    internal LcNet WithChannels(IReadOnlyList<long[]> channels)
+    public LcNet WithChannels(IReadOnlyList<long[]> channels)
     {
         using var uncollected = UncollectedRegion.Open();
         var network = new LcNet(Spec with { InnerChannels = [.. channels.Select(kept => kept.Length)] });
@@ -347,7 +347,7 @@ public sealed class LcNet : Module
     }
 
     /// <summary>Rounds the weights of all convolutions and of the head to half precision; batch norm is folded into them before. Gates stay as they are.</summary>
-    internal void RoundToHalf()
+    public void RoundToHalf()
     {
         using var uncollected = UncollectedRegion.Open();
         using var noGrad = no_grad();

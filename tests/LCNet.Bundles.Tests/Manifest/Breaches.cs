@@ -77,6 +77,12 @@ internal static class Breaches
             ["calibration in percent"] = (m => Calibrate(m, (1, 9, 93.5)), "calibration at effort 1: top-1 93.5 is outside [0, 1]"),
             ["calibration without doubt"] = (
                 m => m with { Calibration = [m.Calibration[^1] with { Top1StandardError = -0.01 }] }, "calibration at effort 1: standard error -0.01 is outside [0, 0.5]"),
+            ["calibration timed nowhere"] = (
+                m => m with { Calibration = [m.Calibration[^1] with { Milliseconds = 2 }] }, "calibration at effort 1: milliseconds, but timed_on does not say where"),
+            ["calibration in no time"] = (
+                m => m with { TimedOn = "here", Calibration = [m.Calibration[^1] with { Milliseconds = 0 }] }, "calibration at effort 1: milliseconds are not above 0, though timed_on says where"),
+            ["calibration untimed"] = (
+                m => m with { TimedOn = "here", Calibration = [m.Calibration[^1]] }, "calibration at effort 1: milliseconds are not above 0, though timed_on says where"),
         };
 
     private static BundleManifest Block(BundleManifest manifest, int index, Func<BlockSpec, BlockSpec> change) =>

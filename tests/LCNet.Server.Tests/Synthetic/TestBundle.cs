@@ -26,7 +26,7 @@ internal static class TestBundle
             TorchLibrary.EnsureLoaded();
             LcNet network = Network(seed, bottleneck ? BlockKind.Bottleneck : BlockKind.Basic, side);
             NetworkCost cost = network.Cost;
-            return BundleExporter.Write(network, new BundleDescription
+            Bundle untimed = BundleExporter.Write(network, new BundleDescription
             {
                 Model = model,
                 Version = version,
@@ -36,6 +36,11 @@ internal static class TestBundle
                     new CalibrationPoint(effort, cost.Cheapest + (effort * (cost.Dense - cost.Cheapest)), cost.Dense, effort, 0.01))],
                 Provenance = new Provenance("random numbers", "none", new Dictionary<string, string>(), seed, 0, "tests"),
             }, Path.Combine(folder, model, $"{version}"));
+            return Bundle.Write(untimed.Folder, untimed.Manifest with
+            {
+                TimedOn = "a machine",
+                Calibration = [.. untimed.Manifest.Calibration.Select(point => point with { Milliseconds = 3 * point.Effort })],
+            });
         }
     }
 

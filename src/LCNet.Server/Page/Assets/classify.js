@@ -68,7 +68,7 @@ const showDial = () => {
   const points = serving?.model.efforts ?? [];
   const near = points.reduce((best, point) => best && Math.abs(best.effort - value) <= Math.abs(point.effort - value) ? best : point, null);
   byId('dial-text').textContent = near
-    ? `On validation images, ${effort(near.effort)} gave ${percent(near.top1)} right for ${percent(near.share)} of the dense FLOPs.`
+    ? `On validation images, ${effort(near.effort)} gave ${percent(near.top1)} right for ${percent(near.share)} of the dense FLOPs${near.milliseconds ? `, in ${number(near.milliseconds)}\u00a0ms an image where the bundle was timed` : ''}.`
     : '';
 };
 

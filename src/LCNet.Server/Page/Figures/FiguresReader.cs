@@ -22,7 +22,7 @@ internal static class FiguresReader
             latest.Device,
             latest.Executor,
             latest.ExecutorFallback,
-            [.. latest.Efforts.Select(point => new EffortFigures(point.Effort, point.MeanFlops / latest.DenseFlops, point.Top1))],
+            [.. latest.Efforts.Select(point => new EffortFigures(point.Effort, point.MeanFlops / latest.DenseFlops, point.Top1, point.Milliseconds > 0 ? point.Milliseconds : null))],
             now.Effort,
             now.InFlight,
             now.Waiting,
