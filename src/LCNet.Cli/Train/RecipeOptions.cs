@@ -20,7 +20,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     private readonly Option<int?> _epochs = NumberByData<int>("--epochs", "Passes over the training images, dense phase included");
     private readonly Option<double?> _dense = NumberByData<double>("--dense-share", "Share of the epochs that come before gates, in [0, 1)");
     private readonly Option<int?> _batch = NumberByData<int>("--batch", "Images a step");
-    private readonly Option<Precision?> _precision = Make<Precision?>("--precision", "What training steps compute in: full for float32, mixed for bfloat16 between layers. Default: mixed on a processor with AVX-512 BF16, otherwise full.", null);
+    private readonly Option<Precision?> _precision = Make<Precision?>("--precision", "What training steps compute in: full for float32, mixed for bfloat16 between layers. Default: mixed on a GPU and on a processor with AVX-512 BF16, otherwise full.", null);
     private readonly Option<double?> _rate = NumberByData<double>("--learning-rate", "Peak learning rate");
     private readonly Option<double?> _warmUp = NumberByData<double>("--warm-up", "Share of the steps in which the learning rate rises, in (0, 1)");
     private readonly Option<double> _decay = NumberOption.Of("--weight-decay", "L2 penalty on the backbone's weights.", defaults.WeightDecay);
@@ -60,7 +60,8 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     /// <summary>The recipe that is asked for.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="byData">What holds where the command line does not say and the default depends on the data.</param>
-    public TrainingOptions Read(ParseResult parsed, TrainingOptions byData) => byData with
+    /// <param name="fastest">What suits the device.</param>
+    public TrainingOptions Read(ParseResult parsed, TrainingOptions byData, Precision fastest) => byData with
     {
         Stem = parsed.GetValue(_stem) ?? byData.Stem,
         Block = parsed.GetValue(_block) ?? byData.Block,
@@ -70,7 +71,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
         Epochs = parsed.GetValue(_epochs) ?? byData.Epochs,
         DenseShare = parsed.GetValue(_dense) ?? byData.DenseShare,
         BatchSize = parsed.GetValue(_batch) ?? byData.BatchSize,
-        Precision = parsed.GetValue(_precision) ?? PrecisionSupport.Fastest,
+        Precision = parsed.GetValue(_precision) ?? fastest,
         LearningRate = parsed.GetValue(_rate) ?? byData.LearningRate,
         WarmUp = parsed.GetValue(_warmUp) ?? byData.WarmUp,
         WeightDecay = parsed.GetValue(_decay),

@@ -26,6 +26,7 @@ internal sealed class TrainCommand
     private readonly Option<string?> _initial = new("--initial") { Description = "Checkpoint of the same backbone whose weights training starts from." };
     private readonly Option<string?> _teacher = new("--teacher") { Description = "Checkpoint of a network whose dense outputs training learns from, besides the labels." };
     private readonly Option<int> _threads = NumberOption.Of<int>("--threads", "Threads of the training; 0 for one a core.", 0);
+    private readonly Option<string> _device = new("--device") { Description = "cpu, or cuda or cuda:N where the program was built with -p:TorchLibraries=cuda.", DefaultValueFactory = _ => "cpu" };
     private readonly ImportOptions _import = new();
     private readonly RecipeOptions _recipe = new(new TrainingOptions());
 
@@ -38,7 +39,7 @@ internal sealed class TrainCommand
         var train = new TrainCommand();
         var command = new Command("train", "Train an LC-Net, export it as a bundle, verify the export and calibrate effort.")
         {
-            train._data, train._output, train._name, train._version, train._note, train._half, train._run, train._resume, train._initial, train._teacher, train._threads,
+            train._data, train._output, train._name, train._version, train._note, train._half, train._run, train._resume, train._initial, train._teacher, train._threads, train._device,
         };
         train._import.AddTo(command);
         train._recipe.AddTo(command);
@@ -68,6 +69,7 @@ internal sealed class TrainCommand
         }
 
         TorchLibrary.EnsureLoaded();
+        TrainingDevice device = TrainingDevice.Select(parsed.GetValue(_device)!);
         torch.set_num_threads(parsed.GetValue(_threads) is > 0 and int threads ? threads : Environment.ProcessorCount);
         (LcNet? start, string? startDigest) = ReadNetwork(parsed.GetValue(_initial));
         (LcNet? teacher, string? teacherDigest) = ReadNetwork(parsed.GetValue(_teacher));
@@ -87,6 +89,7 @@ internal sealed class TrainCommand
             network = trainer.Run(parsed.GetValue(_resume), display.Step, display.Epoch, cancellation);
         }
 
+        device.Leave(network);
         BundleOutput.Write(network, options, target, images, trainer);
     }
 
@@ -105,7 +108,7 @@ internal sealed class TrainCommand
     private TrainingOptions ReadRecipe(ParseResult parsed, ImportOptions.Start? imported, int images)
     {
         int size = _recipe.ReadSize(parsed) ?? RecipeDefaults.InputSize(imported?.Network);
-        TrainingOptions options = _recipe.Read(parsed, RecipeDefaults.For(images, size, imported?.Network, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
+        TrainingOptions options = _recipe.Read(parsed, RecipeDefaults.For(images, size, imported?.Network, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes), TrainingDevice.IsGpu(parsed.GetValue(_device)!) ? Precision.Mixed : PrecisionSupport.Fastest);
         return imported?.Complete(options) ?? options;
     }
 

@@ -18,6 +18,8 @@ public static partial class TorchLibrary
     private const int TopPad = -2;
     private const int MmapMax = -4;
 
+    // In the order in which they need each other; those for CUDA are there in some builds only.
+    private static readonly string[] Needed = ["libc10.so", "libtorch_cpu.so", "libc10_cuda.so", "libtorch_cuda.so", "libtorch.so"];
     private static readonly Lock Gate = new();
     private static bool _loaded;
 
@@ -79,7 +81,7 @@ public static partial class TorchLibrary
         }
 
         // The copy lies outside the folder that the shim's own search path names, so what it needs is loaded first.
-        foreach (string needed in new[] { "libc10.so", "libtorch_cpu.so", "libtorch.so" })
+        foreach (string needed in Needed.Where(name => File.Exists(Path.Combine(folder, name))))
         {
             NativeLibrary.Load(Path.Combine(folder, needed));
         }

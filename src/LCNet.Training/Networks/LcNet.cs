@@ -72,7 +72,7 @@ public sealed class LcNet : Module
     /// </summary>
     public IReadOnlyList<EffortPrice> Prices
     {
-        get => [.. _efforts.data<float>().ToArray().Zip(_prices.data<float>().ToArray(), (effort, price) => new EffortPrice(effort, price))];
+        get => [.. Values(_efforts).Zip(Values(_prices), (effort, price) => new EffortPrice(effort, price))];
         set
         {
             ArgumentNullException.ThrowIfNull(value);
@@ -157,7 +157,7 @@ public sealed class LcNet : Module
         for (int block = 0; block < output.Layers.Count; block++)
         {
             BlockFlops cost = Cost.Blocks[block];
-            using Tensor kept = ((output.Layers[block] > 0).to_type(ScalarType.Int64) * (output.Channels[block] > 0).sum(1)).contiguous();
+            using Tensor kept = ((output.Layers[block] > 0).to_type(ScalarType.Int64) * (output.Channels[block] > 0).sum(1)).cpu().contiguous();
             long[] channels = kept.data<long>().ToArray();
             for (int i = 0; i < flops.Length; i++)
             {
@@ -381,6 +381,12 @@ public sealed class LcNet : Module
     {
         Tensor x = functional.relu(_stem.call(images), inplace: true);
         return Spec.Stem == StemKind.Cifar ? x : functional.max_pool2d(x, 3, 2, 1);
+    }
+
+    private static float[] Values(Tensor tensor)
+    {
+        using Tensor values = tensor.cpu();
+        return values.data<float>().ToArray();
     }
 
     private static bool IsOfGate(string name) =>

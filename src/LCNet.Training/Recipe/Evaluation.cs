@@ -46,7 +46,7 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
             for (int block = 0; block < runs.Length; block++)
             {
                 runs[block] += effort is null ? batch.Length : (output.Layers[block] > 0).sum().ToInt64();
-                bool[]? kept = effort is null ? null : ((output.Layers[block] > 0).unsqueeze(1) & (output.Channels[block] > 0)).any(0).data<bool>().ToArray();
+                bool[]? kept = effort is null ? null : ((output.Layers[block] > 0).unsqueeze(1) & (output.Channels[block] > 0)).any(0).cpu().data<bool>().ToArray();
                 for (int channel = 0; channel < used[block].Length; channel++)
                 {
                     used[block][channel] |= kept?[channel] ?? true;

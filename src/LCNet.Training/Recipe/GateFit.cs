@@ -101,7 +101,7 @@ internal sealed class GateFit(LcNet network, BatchReader reader)
         (Tensor weight, Tensor bias) = Regress(gate.Features(pooled), worth);
         gate.SetScore(weight, bias);
         Tensor left = (worth - gate.Utility(pooled)).square().mean([0]);
-        return [.. (1 - (left / worth.var(0, unbiased: false).clamp_min(Least * Least))).contiguous().data<float>().Select(share => (double)share)];
+        return [.. (1 - (left / worth.var(0, unbiased: false).clamp_min(Least * Least))).cpu().contiguous().data<float>().Select(share => (double)share)];
     }
 
     private static void Descend(Gate gate, Tensor pooled, Tensor worth)

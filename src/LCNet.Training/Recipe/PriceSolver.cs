@@ -86,7 +86,7 @@ internal sealed class PriceSolver
 
     private static float[] Values(Tensor utilities)
     {
-        using Tensor contiguous = utilities.contiguous();
+        using Tensor contiguous = utilities.cpu().contiguous();
         return contiguous.data<float>().ToArray();
     }
 
