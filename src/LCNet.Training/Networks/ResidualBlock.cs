@@ -130,7 +130,7 @@ internal sealed class ResidualBlock : Module
         Tensor h = RunInner(x, null);
         (Tensor weight, Tensor bias) = _last.Fold();
         bias.Dispose();
-        return h.square().mean([2, 3]) * weight.square().sum([0, 2, 3]);
+        return h.to_type(ScalarType.Float32).square().mean([2, 3]) * weight.square().sum([0, 2, 3]);
     }
 
     private Tensor RunShortcut(Tensor x) => _projection is null ? x : _projection.call(Strided(x));

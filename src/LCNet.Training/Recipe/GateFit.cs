@@ -17,7 +17,11 @@ namespace LCNet.Training.Recipe;
 /// block's channels and all images. Both are taken as logarithms, in standard deviations of the blocks'. Hidden layers learn by gradient descent, what
 /// reads them, or the input where there is none, by ridge regression.
 /// </remarks>
-internal sealed class GateFit(LcNet network, BatchReader reader)
+/// <param name="network">Its gates are fitted.</param>
+/// <param name="reader">Where images are read.</param>
+/// <param name="augmentation">How images are changed before they are measured.</param>
+/// <param name="precision">What is measured in.</param>
+internal sealed class GateFit(LcNet network, BatchReader reader, Augmentation augmentation, Precision precision)
 {
     // Divergences below it are no different from none.
     private const double Least = 1e-3;
@@ -59,11 +63,12 @@ internal sealed class GateFit(LcNet network, BatchReader reader)
         var pooled = NewLists();
         var worth = NewLists();
         var energies = NewLists();
+        var random = new Random(indices.Count);
         foreach (int[] batch in indices.Chunk(reader.EvaluatedAtATime))
         {
             using var uncollected = UncollectedRegion.Open();
             using var inner = NewDisposeScope();
-            (Tensor x, _) = reader.Read(batch, Augmentation.None, 0, Random.Shared);
+            Tensor x = reader.Read(batch, augmentation, 0, random).Images.to_type(precision.TensorType());
             Tensor dense = functional.log_softmax(network.RunFrom(_blocks, network.BlockInputs(x)[_blocks]), 1);
             IReadOnlyList<Tensor?> runs = network.RandomRuns(batch.Length, batch.Length);
             IReadOnlyList<Tensor> inputs = network.BlockInputs(x, runs);

@@ -25,10 +25,13 @@ public sealed class Trainer
     private const int PatchImages = 1000;
     private const int StatisticsImages = 500;
 
-    // Images that gates and prices are set by at the beginning of an epoch, and in the end.
-    private const int FitImages = 2000;
-    private const int PriceImages = 500;
-    private const int FinalImages = 4000;
+    // Images that gates and prices are set by at the beginning of a gated epoch, and in the end: fewer of large ones, which take as long as many small ones.
+    private static readonly FitImages OfSmall = new(Gates: 2000, Prices: 500, FinalGates: 4000, FinalPrices: 4000);
+    private static readonly FitImages OfPhotos = new(Gates: 600, Prices: 100, FinalGates: 2000, FinalPrices: 300);
+    private const int SmallSide = 64;
+
+    // Gates are fitted anew so often: at the beginning of each gated epoch, or of some of them where there are more.
+    private const int MostFits = 8;
 
     // A price follows the quantiles of batches slowly enough to be steady, and fast enough for a target that falls.
     private const double PriceMomentum = 0.1;
@@ -171,8 +174,8 @@ public sealed class Trainer
     {
         manual_seed(_options.Seed + _options.Epochs);
         var reader = new BatchReader(_images, Normalisation);
-        new GateFit(average, reader).Run(Sample(FinalImages));
-        PriceCalibrator.Set(average, reader, Sample(FinalImages), effort => _options.Budget * effort);
+        Fit(average, reader, Fits.FinalGates, Precision.Full);
+        PriceCalibrator.Set(average, reader, Sample(Fits.FinalPrices), effort => _options.Budget * effort);
     }
 
     private void BeginStem(LcNet network)
@@ -191,7 +194,14 @@ public sealed class Trainer
         return order[..Math.Min(count, order.Length)];
     }
 
-    // Gates are fitted anew at the beginning of each gated epoch.
+    // On photos as they are trained on: a network knows a few hundred that it has seen again and again too well to tell what its blocks are worth for others.
+    private void Fit(LcNet network, BatchReader reader, int images, Precision precision) =>
+        new GateFit(network, reader, _options.Augmentation.MinCropArea < 1 ? _options.Augmentation : Augmentation.None, precision).Run(Sample(images));
+
+    private FitImages Fits => _options.InputSize > SmallSide ? OfPhotos : OfSmall;
+
+    private int EpochsOfAFit => Math.Max(1, (int)Math.Ceiling((double)(_options.Epochs - _options.DenseEpochs) / MostFits));
+
     private void BeginGatedEpoch(LcNet network, WeightAverage average, SGD optimizer, int epoch)
     {
         manual_seed(_options.Seed + epoch);
@@ -201,9 +211,12 @@ public sealed class Trainer
             Checkpoint.Write(_denseCheckpoint, Info(epoch), network, average.Network, optimizer);
         }
 
-        new GateFit(network, reader).Run(Sample(FitImages));
-        var schedule = new Schedule(_options, StepsPerEpoch);
-        PriceCalibrator.Set(network, reader, Sample(PriceImages), effort => schedule.TargetShare(epoch * StepsPerEpoch, effort));
+        if ((epoch - _options.DenseEpochs) % EpochsOfAFit == 0)
+        {
+            Fit(network, reader, Fits.Gates, _options.Precision);
+            var schedule = new Schedule(_options, StepsPerEpoch);
+            PriceCalibrator.Set(network, reader, Sample(Fits.Prices), effort => schedule.TargetShare(epoch * StepsPerEpoch, effort));
+        }
 
         if (_teacher is null && _options.DistillationWeight > 0)
         {
@@ -347,6 +360,8 @@ public sealed class Trainer
 
         return functional.cross_entropy(logits, taught);
     }
+
+    private sealed record FitImages(int Gates, int Prices, int FinalGates, int FinalPrices);
 
     // Images of a batch that run at one effort, and what they may cost in the mean.
     private readonly record struct EffortGroup(int First, int Count, int Point, double Price, double Momentum, double TargetFlops);

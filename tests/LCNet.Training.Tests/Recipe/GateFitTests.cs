@@ -80,7 +80,7 @@ public sealed class GateFitTests
     private static IReadOnlyList<double> Fit(LcNet network)
     {
         manual_seed(Seed);
-        return new GateFit(network, new BatchReader(Images, RandomNetwork.Normalisation)).Run(All);
+        return new GateFit(network, new BatchReader(Images, RandomNetwork.Normalisation), Augmentation.None, Precision.Full).Run(All);
     }
 
     private static Tensor Read() => new BatchReader(Images, RandomNetwork.Normalisation).Read(All, Augmentation.None, 0, new Random(1)).Images;
