@@ -25,7 +25,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     private readonly Option<double?> _warmUp = NumberByData<double>("--warm-up", "Share of the steps in which the learning rate rises, in (0, 1)");
     private readonly Option<double> _decay = NumberOption.Of("--weight-decay", "L2 penalty on the backbone's weights.", defaults.WeightDecay);
     private readonly Option<double> _smoothing = NumberOption.Of("--label-smoothing", "Label smoothing, in [0, 1).", defaults.LabelSmoothing);
-    private readonly Option<double> _budget = NumberOption.Of("--budget", "Mean planned FLOPs at effort 1, as a share of dense; at effort e it is e times as much.", defaults.Budget);
+    private readonly Option<double?> _budget = NumberByData<double>("--budget", "Mean planned FLOPs at effort 1, as a share of dense; at effort e it is e times as much");
     private readonly Option<double> _lowest = NumberOption.Of("--min-effort", "Lowest effort that is trained.", defaults.MinEffort);
     private readonly Option<double?> _anyDepth = NumberByData<double>("--any-depth", "Share of the images of the dense phase that skip blocks at random, in [0, 1]");
     private readonly Option<double> _tightening = NumberOption.Of("--tightening", "Share of the gated phase in which FLOPs fall from dense ones to the budget, in (0, 1].", defaults.Tightening);
@@ -38,7 +38,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     private readonly Option<double?> _cropArea = NumberByData<double>("--crop-area", "Least share of a photo that a random part covers, which is scaled to the input; 1 for no such parts, in (0, 1]");
     private readonly Option<double?> _jitter = NumberByData<double>("--colour-jitter", "By how much brightness, contrast and saturation of such parts change, in [0, 1)");
     private readonly Option<bool> _flip = Make("--flip", "Mirror every other image.", defaults.Augmentation.Flip);
-    private readonly Option<double> _erase = NumberOption.Of("--erase", "Share of images in which a square is erased, in [0, 1].", defaults.Augmentation.EraseProbability);
+    private readonly Option<double?> _erase = NumberByData<double>("--erase", "Share of images in which a square is erased, in [0, 1]");
     private readonly Option<double?> _biasRate = NumberByData<double>("--bias-rate", "Learning rate of batch norm and biases as a multiple of that of the weights");
     private readonly Option<bool?> _patchStem = ByData<bool?>("--patch-stem", "Begin the stem as the principal components of the images' patches");
     private readonly Option<double?> _averaging = NumberByData<double>("--averaging", "Decay a step of the moving average of weights, in [0, 1); 0 for the last weights");
@@ -76,7 +76,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
         WarmUp = parsed.GetValue(_warmUp) ?? byData.WarmUp,
         WeightDecay = parsed.GetValue(_decay),
         LabelSmoothing = parsed.GetValue(_smoothing),
-        Budget = parsed.GetValue(_budget),
+        Budget = parsed.GetValue(_budget) ?? byData.Budget,
         MinEffort = parsed.GetValue(_lowest),
         AnyDepth = parsed.GetValue(_anyDepth) ?? byData.AnyDepth,
         Tightening = parsed.GetValue(_tightening),
@@ -94,7 +94,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
             MinCropArea = parsed.GetValue(_cropArea) ?? byData.Augmentation.MinCropArea,
             ColourJitter = parsed.GetValue(_jitter) ?? byData.Augmentation.ColourJitter,
             Flip = parsed.GetValue(_flip),
-            EraseProbability = parsed.GetValue(_erase),
+            EraseProbability = parsed.GetValue(_erase) ?? byData.Augmentation.EraseProbability,
         },
     };
 

@@ -54,6 +54,7 @@ public static class RecipeDefaults
                 Averaging = 0.98,
                 DenseShare = 0.4,
                 AnyDepth = 0.25,
+                Budget = 0.55,
             };
         }
 
