@@ -27,7 +27,7 @@ public sealed class TrainFromTests : IDisposable
         Assert.Contains("images/s", output, StringComparison.Ordinal);
         Assert.Contains("GiB of memory", output, StringComparison.Ordinal);
         Assert.Contains("0 decisions differ", output, StringComparison.Ordinal);
-        var bundle = Bundle.Open(Path.Combine(models, "cats---dogs", "1"));
+        var bundle = Bundle.Open(Path.Combine(models, "cats-dogs", "1"));
         Assert.Equal(["cat", "dog"], bundle.Manifest.Labels);
         Assert.Equal((224, 224), (bundle.Manifest.Input.Height, bundle.Manifest.Input.Width));
         Assert.Equal([0.485f, 0.456f, 0.406f], bundle.Manifest.Input.Mean);

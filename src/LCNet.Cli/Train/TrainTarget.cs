@@ -19,7 +19,8 @@ internal sealed record TrainTarget(string Name, int Version, string Models, stri
     public static string NameOf(string folder)
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).ToLowerInvariant();
-        string allowed = string.Concat(name.Select(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-' ? letter : '-')).Trim('.', '_', '-');
+        string[] words = string.Concat(name.Select(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' ? letter : '-')).Split('-', StringSplitOptions.RemoveEmptyEntries);
+        string allowed = string.Join('-', words).Trim('.', '_');
         return BundleManifest.IsModelName(allowed) ? allowed : "model";
     }
 
