@@ -55,6 +55,20 @@ public sealed class NetworkAgreementTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("head.onnx", "not a model", "is no ONNX file")]
+    [InlineData("block_01.onnx", "", "has no graph with an output")]
+    public void DenseNetwork_SegmentThatIsNoModel_IsNamed(string file, string content, string problem)
+    {
+        Bundle bundle = TestBundles.Basic(_folder);
+        File.WriteAllText(bundle.PathOf(file), content);
+        Bundle damaged = Bundle.Write(bundle.Folder, bundle.Manifest);
+
+        BundleException exception = Assert.Throws<BundleException>(() => new DenseNetwork(damaged, ComputeDevice.Parse("cpu")));
+
+        Assert.Contains($"{file} {problem}", exception.Message, StringComparison.Ordinal);
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private static void AssertClose(float[] expected, ReadOnlySpan<float> actual) =>
