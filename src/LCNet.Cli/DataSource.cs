@@ -1,5 +1,6 @@
 using System.Globalization;
 using LCNet.Bundles;
+using LCNet.Imaging;
 using LCNet.Training.Data;
 
 namespace LCNet.Cli;
@@ -14,11 +15,7 @@ internal static class DataSource
     /// <exception cref="InvalidDataException">The folder holds neither; the message names it.</exception>
     public static ImageSet Open(string folder, int size)
     {
-        if (!Directory.Exists(folder))
-        {
-            throw new InvalidDataException($"{folder}: there is no such folder.");
-        }
-
+        RequireFolder(folder);
         if (!CifarBinary.IsPresent(folder))
         {
             return ImageFolder.Open(folder, size, ImageFolder.DefaultCacheBytes);
@@ -32,13 +29,20 @@ internal static class DataSource
     /// <exception cref="InvalidDataException">The folder holds none; the message names it.</exception>
     public static int Count(string folder)
     {
-        if (!Directory.Exists(folder))
-        {
-            throw new InvalidDataException($"{folder}: there is no such folder.");
-        }
-
+        RequireFolder(folder);
         return CifarBinary.IsPresent(folder) ? CifarBinary.Count(folder) : ImageFolder.List(folder).Files.Count;
     }
+
+    /// <summary>Images as a network takes them: 3 × height × width normalised values each.</summary>
+    /// <param name="images">Of the size that the network takes.</param>
+    /// <param name="indices">Which of them.</param>
+    /// <param name="input">What the network takes.</param>
+    public static float[][] Inputs(ImageSet images, IEnumerable<int> indices, InputSpec input) => [.. indices.Select(index =>
+    {
+        float[] values = new float[input.Length];
+        Pixels.Normalise(images.Pixels(index), input.Mean, input.Std, values);
+        return values;
+    })];
 
     /// <summary>The share of each class that a bundle's training held back.</summary>
     /// <exception cref="InvalidDataException">The bundle does not say.</exception>
@@ -46,4 +50,12 @@ internal static class DataSource
         manifest.Provenance.Recipe.TryGetValue(ValidationFraction, out string? text) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction)
             ? fraction
             : throw new InvalidDataException($"{manifest.Model}/{manifest.Version}: its recipe has no {ValidationFraction}, so its validation split is unknown.");
+
+    private static void RequireFolder(string folder)
+    {
+        if (!Directory.Exists(folder))
+        {
+            throw new InvalidDataException($"{folder}: there is no such folder.");
+        }
+    }
 }

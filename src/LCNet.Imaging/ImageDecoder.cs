@@ -38,14 +38,7 @@ public static class ImageDecoder
 
         // Turned last, when there are fewest pixels: scaling and cropping at the centre do the same to an image that lies on its side.
         (int storedWidth, int storedHeight) = IsOnItsSide(origin) ? (height, width) : (width, height);
-        if (full.Width == storedWidth && full.Height == storedHeight)
-        {
-            CopyRgb(full, origin, width, destination);
-            return;
-        }
-
-        using SKBitmap fitted = Fit(full, storedWidth, storedHeight);
-        CopyRgb(fitted, origin, width, destination);
+        CopyFitted(full, storedWidth, storedHeight, origin, width, destination);
     }
 
     /// <summary>Decodes a whole image, turns it upright, and scales it down until its shorter side fits; what is smaller stays as it is.</summary>
@@ -63,16 +56,7 @@ public static class ImageDecoder
         (int storedWidth, int storedHeight) = ((int)MathF.Round(full.Width * scale), (int)MathF.Round(full.Height * scale));
         (int width, int height) = IsOnItsSide(origin) ? (storedHeight, storedWidth) : (storedWidth, storedHeight);
         byte[] rgb = new byte[3 * width * height];
-        if (scale == 1)
-        {
-            CopyRgb(full, origin, width, rgb);
-        }
-        else
-        {
-            using SKBitmap fitted = Fit(full, storedWidth, storedHeight);
-            CopyRgb(fitted, origin, width, rgb);
-        }
-
+        CopyFitted(full, storedWidth, storedHeight, origin, width, rgb);
         return new RgbImage(width, height, rgb);
     }
 
@@ -121,6 +105,19 @@ public static class ImageDecoder
 
             return bitmap;
         }
+    }
+
+    // Scaled to the stored size where it has another one, and turned upright.
+    private static void CopyFitted(SKBitmap full, int storedWidth, int storedHeight, SKEncodedOrigin origin, int width, Span<byte> destination)
+    {
+        if (full.Width == storedWidth && full.Height == storedHeight)
+        {
+            CopyRgb(full, origin, width, destination);
+            return;
+        }
+
+        using SKBitmap fitted = Fit(full, storedWidth, storedHeight);
+        CopyRgb(fitted, origin, width, destination);
     }
 
     private static SKBitmap Fit(SKBitmap image, int width, int height)

@@ -3,7 +3,6 @@ using System.Text.Json;
 using LCNet.Bundles;
 using LCNet.Cli.Evaluate;
 using LCNet.Cli.Load;
-using LCNet.Imaging;
 using LCNet.Runtime;
 using LCNet.Training.Data;
 using LCNet.Training.Export;
@@ -175,12 +174,7 @@ internal static class BenchCommand
         ImageSet images = DataSource.Open(data, input.Width);
         int[] order = [.. Enumerable.Range(0, images.Count)];
         random.Shuffle(order);
-        return [.. order.Take(count).Select(index =>
-        {
-            float[] values = new float[input.Length];
-            Pixels.Normalise(images.Pixels(index), input.Mean, input.Std, values);
-            return values;
-        })];
+        return DataSource.Inputs(images, order.Take(count), input);
     }
 
     private static void Print(BenchReport report)

@@ -1,6 +1,5 @@
 using LCNet.Bundles;
 using LCNet.Cli.Bench;
-using LCNet.Imaging;
 using LCNet.Runtime;
 using LCNet.Training.Data;
 using LCNet.Training.Export;
@@ -38,7 +37,7 @@ internal static class BundleOutput
 
         Bundle bundle = BundleExporter.Write(network, description, partial);
         Verify(network, bundle, images, trainer);
-        bundle = Bundle.Write(partial, EffortTimes.Measure(bundle, ComputeDevice.Parse("cpu"), Inputs(bundle.Manifest, images, trainer), TimedAlternations, CancellationToken.None));
+        bundle = Bundle.Write(partial, EffortTimes.Measure(bundle, ComputeDevice.Parse("cpu"), DataSource.Inputs(images, trainer.Split.Validation.Take(TimedImages), bundle.Manifest.Input), TimedAlternations, CancellationToken.None));
         Directory.CreateDirectory(Path.GetDirectoryName(target.Folder)!);
         MoveFolder(partial, target.Folder);
         CalibrationPoint full = description.Calibration[^1];
@@ -59,13 +58,6 @@ internal static class BundleOutput
         Console.WriteLine($"{all - kept} of {all} channels are left out: no validation image keeps them at any effort.");
         return network.WithChannels(used);
     }
-
-    private static float[][] Inputs(BundleManifest manifest, ImageSet images, Trainer trainer) => [.. trainer.Split.Validation.Take(TimedImages).Select(index =>
-    {
-        float[] values = new float[manifest.Input.Length];
-        Pixels.Normalise(images.Pixels(index), manifest.Input.Mean, manifest.Input.Std, values);
-        return values;
-    })];
 
     private static double AtEffortOne(LcNet network, ImageSet images, Trainer trainer) =>
         Evaluation.Of(network, images, trainer.Split.Validation, trainer.Normalisation, 1).Accuracy;

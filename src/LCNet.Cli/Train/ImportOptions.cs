@@ -51,8 +51,14 @@ internal sealed class ImportOptions
             throw new ArgumentException($"{_strideFirst.Name} {strideFirst}: {file} says the opposite");
         }
 
-        string digest = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file)));
-        return new Start(network, normalisation, parsed.GetValue(_order) == Bgr, strideFirst ?? network.StridesFirst ?? false, digest);
+        return new Start(network, normalisation, parsed.GetValue(_order) == Bgr, strideFirst ?? network.StridesFirst ?? false, DigestOf(file));
+    }
+
+    /// <summary>SHA-256 of a file, as lower-case hexadecimal: what a recipe names weights by.</summary>
+    public static string DigestOf(string file)
+    {
+        using FileStream stream = File.OpenRead(file);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 
     private static IReadOnlyList<float> Three(ParseResult parsed, Option<string?> option, IReadOnlyList<float> known, double least)
@@ -81,7 +87,6 @@ internal sealed class ImportOptions
         public TrainingOptions Complete(TrainingOptions options) => options with
         {
             StridesFirst = StridesFirst,
-            Initial = Digest,
             Normalisation = ImportedNetwork.Normalised(Normalisation),
         };
 

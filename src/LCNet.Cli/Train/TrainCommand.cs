@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Security.Cryptography;
 using LCNet.Bundles;
 using LCNet.Training.Data;
 using LCNet.Training.Export;
@@ -132,5 +131,5 @@ internal sealed class TrainCommand
 
     private static (LcNet? Network, string? Digest) ReadNetwork(string? checkpoint) => checkpoint is null
         ? (null, null)
-        : (Checkpoint.ReadNetwork(checkpoint).Network, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(checkpoint))));
+        : (Checkpoint.ReadNetwork(checkpoint).Network, ImportOptions.DigestOf(checkpoint));
 }

@@ -33,7 +33,7 @@ internal sealed class BatchLoader : IDisposable
     /// <exception cref="InvalidDataException">A file cannot be read any more; the message names it.</exception>
     public (Tensor Images, Tensor Labels) Next()
     {
-        Wait();
+        _load.GetAwaiter().GetResult();
         int[] indices = Batch(_next++);
         float[] values = _loading;
         (_loading, _spare) = (_spare, _loading);
@@ -50,7 +50,7 @@ internal sealed class BatchLoader : IDisposable
     {
         try
         {
-            Wait();
+            _load.GetAwaiter().GetResult();
         }
         catch (InvalidDataException)
         {
@@ -62,18 +62,6 @@ internal sealed class BatchLoader : IDisposable
     {
         int[] indices = Batch(_next);
         return Task.Run(() => _reader.Fill(indices, _augmentation, _epoch, _random, ref _loading));
-    }
-
-    private void Wait()
-    {
-        try
-        {
-            _load.GetAwaiter().GetResult();
-        }
-        catch (AggregateException exception) when (exception.InnerException is InvalidDataException first)
-        {
-            throw new InvalidDataException(first.Message, first);
-        }
     }
 
     private int[] Batch(int index) => _order[(index * _size)..((index + 1) * _size)];

@@ -50,11 +50,18 @@ public sealed class BatchReader(ImageSet images, Normalisation normalisation)
         // Each image has a seed of its own, so that it does not matter which thread takes it.
         float[] buffer = values;
         int[] seeds = [.. indices.Select(_ => random.Next())];
-        Parallel.For(0, indices.Length, i =>
+        try
         {
-            bool mirror = augmentation.Flip && (Scramble(indices[i]) ^ (uint)epoch) % 2 == 1;
-            Fill(indices[i], buffer.AsSpan(i * length, length), augmentation, mirror, new Random(seeds[i]));
-        });
+            Parallel.For(0, indices.Length, i =>
+            {
+                bool mirror = augmentation.Flip && (Scramble(indices[i]) ^ (uint)epoch) % 2 == 1;
+                Fill(indices[i], buffer.AsSpan(i * length, length), augmentation, mirror, new Random(seeds[i]));
+            });
+        }
+        catch (AggregateException exception) when (exception.InnerException is InvalidDataException first)
+        {
+            throw new InvalidDataException(first.Message, first);
+        }
     }
 
     /// <summary>Makes tensors of what <see cref="Fill(int[], Augmentation, int, Random, ref float[])"/> gave; they are copies.</summary>

@@ -2,7 +2,7 @@ using LCNet.Training.Networks;
 
 namespace LCNet.Training.Recipe;
 
-/// <summary>What a training takes of memory and disk, from its shapes alone. Measured trainings lie within a half of it.</summary>
+/// <summary>What a training takes of memory and disk, estimated from its shapes alone.</summary>
 public static class MemoryEstimate
 {
     // Weights, gradients, momentum, moving average, and what is computed of them in passing.

@@ -6,9 +6,6 @@ namespace LCNet.Training.Recipe;
 /// <summary>The recipe for some images where nobody says otherwise.</summary>
 public static class RecipeDefaults
 {
-    // Above it images are photos, of which parts are shown, instead of small pictures that are shifted.
-    private const int SmallSide = 64;
-
     private const int SmallBatch = 128;
     private const int PhotoBatch = 32;
     private const int FewestSteps = 8;
@@ -26,7 +23,7 @@ public static class RecipeDefaults
     public static TrainingOptions For(int images, int inputSize, ImportedNetwork? imported, long memory)
     {
         TrainingOptions options = new() { InputSize = inputSize };
-        if (inputSize > SmallSide)
+        if (options.ArePhotos)
         {
             options = options with
             {
@@ -59,7 +56,7 @@ public static class RecipeDefaults
         }
 
         int training = (int)(images * (1 - options.ValidationFraction));
-        int batch = inputSize > SmallSide ? PhotoBatch : SmallBatch;
+        int batch = options.ArePhotos ? PhotoBatch : SmallBatch;
         while (batch > FewestSteps && (batch * FewestSteps > training || MemoryEstimate.Step(options with { BatchSize = batch }) > memory / 2))
         {
             batch /= 2;

@@ -28,7 +28,6 @@ public sealed class Trainer
     // Images that gates and prices are set by at the beginning of a gated epoch, and in the end: fewer of large ones, which take as long as many small ones.
     private static readonly FitImages OfSmall = new(Gates: 2000, Prices: 500, FinalGates: 4000, FinalPrices: 4000);
     private static readonly FitImages OfPhotos = new(Gates: 600, Prices: 100, FinalGates: 2000, FinalPrices: 300);
-    private const int SmallSide = 64;
 
     // Gates are fitted anew so often: at the beginning of each gated epoch, or of some of them where there are more.
     private const int MostFits = 8;
@@ -120,18 +119,10 @@ public sealed class Trainer
         manual_seed(_options.Seed);
         var network = new LcNet(_options.Architecture(_images.Classes.Count));
         _teacher?.eval();
-        if (_initial is not null)
+        bool isResumed = resume && File.Exists(_checkpoint);
+        if (!isResumed)
         {
-            network.CopyBackboneFrom(_initial);
-            if (_options.MeasureStatistics)
-            {
-                var reader = new BatchReader(_images, Normalisation);
-                network.MeasureStatistics(Sample(StatisticsImages).Chunk(reader.EvaluatedAtATime).Select(batch => reader.Read(batch, Augmentation.None, 0, Random.Shared).Images));
-            }
-        }
-        else if (_options.PatchStem)
-        {
-            BeginStem(network);
+            Begin(network);
         }
 
         using var average = new WeightAverage(network, _options.Averaging);
@@ -144,7 +135,7 @@ public sealed class Trainer
                 new SGD.ParamGroup(plain, _options.LearningRate, Momentum, 0, 0, nesterov: true),
             ],
             _options.LearningRate);
-        int first = resume && File.Exists(_checkpoint) ? Resume(network, average.Network, optimizer) : 0;
+        int first = isResumed ? Resume(network, average.Network, optimizer) : 0;
         for (int epoch = first; epoch < _options.Epochs; epoch++)
         {
             if (!IsDense(epoch))
@@ -178,6 +169,27 @@ public sealed class Trainer
         PriceCalibrator.Set(average, reader, Sample(Fits.FinalPrices), effort => _options.Budget * effort);
     }
 
+    // The weights of the first step, where they are not random.
+    private void Begin(LcNet network)
+    {
+        if (_initial is null)
+        {
+            if (_options.PatchStem)
+            {
+                BeginStem(network);
+            }
+
+            return;
+        }
+
+        network.CopyBackboneFrom(_initial);
+        if (_options.MeasureStatistics)
+        {
+            var reader = new BatchReader(_images, Normalisation);
+            network.MeasureStatistics(Sample(StatisticsImages).Chunk(reader.EvaluatedAtATime).Select(batch => reader.Read(batch, Augmentation.None, 0, Random.Shared).Images));
+        }
+    }
+
     private void BeginStem(LcNet network)
     {
         using var uncollected = UncollectedRegion.Open();
@@ -198,7 +210,7 @@ public sealed class Trainer
     private void Fit(LcNet network, BatchReader reader, int images, Precision precision) =>
         new GateFit(network, reader, _options.Augmentation.MinCropArea < 1 ? _options.Augmentation : Augmentation.None, precision).Run(Sample(images));
 
-    private FitImages Fits => _options.InputSize > SmallSide ? OfPhotos : OfSmall;
+    private FitImages Fits => _options.ArePhotos ? OfPhotos : OfSmall;
 
     private int EpochsOfAFit => Math.Max(1, (int)Math.Ceiling((double)(_options.Epochs - _options.DenseEpochs) / MostFits));
 

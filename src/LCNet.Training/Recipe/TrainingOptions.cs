@@ -7,6 +7,8 @@ namespace LCNet.Training.Recipe;
 /// <summary>Everything that decides the result of a training, besides the images.</summary>
 public sealed record TrainingOptions
 {
+    private const int SmallSide = 64;
+
     /// <summary>What stands in front of the first block: <see cref="StemKind.Cifar"/> for small images, <see cref="StemKind.ImageNet"/> for large ones.</summary>
     public StemKind Stem { get; init; } = StemKind.Cifar;
 
@@ -27,6 +29,10 @@ public sealed record TrainingOptions
 
     /// <summary>How pixels are normalised; null for the mean and deviation of the training images.</summary>
     public Normalisation? Normalisation { get; init; }
+
+    /// <summary>Whether the images are photos, of inputs above 64 pixels, instead of small pictures.</summary>
+    [JsonIgnore]
+    public bool ArePhotos => InputSize > SmallSide;
 
     /// <summary>Which blocks a gate decides.</summary>
     public GateSpan Span { get; init; } = GateSpan.Block;

@@ -95,7 +95,9 @@ public class FilePixelsTests
         ImageSet images = ImageFolder.Open(folder.Path, Size, 0);
         File.Delete(folder.At("b/4.png"));
         using var scope = torch.NewDisposeScope();
-        using var loader = new BatchLoader(new BatchReader(images, Normalisation), [0, 1, 9, 3], 2, Photos, 0, 1);
+        var reader = new BatchReader(images, Normalisation);
+        Assert.StartsWith(folder.At("b/4.png") + ":", Assert.Throws<InvalidDataException>(() => reader.Read([9, 3], Photos, 0, new Random(1))).Message, StringComparison.Ordinal);
+        using var loader = new BatchLoader(reader, [0, 1, 9, 3], 2, Photos, 0, 1);
         loader.Next();
         Assert.StartsWith(folder.At("b/4.png") + ":", Assert.Throws<InvalidDataException>(() => loader.Next()).Message, StringComparison.Ordinal);
     }
