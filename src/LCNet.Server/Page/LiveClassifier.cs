@@ -48,14 +48,6 @@ internal sealed class LiveClassifier(Serving serving, ImageClassifier classifier
         }
     }
 
-    private static async Task WriteAsync(HttpContext context, string contentType, byte[] json)
-    {
-        PageHeaders.Write(context.Response, contentType);
-        context.Response.Headers.CacheControl = "no-store";
-        context.Response.ContentLength = json.Length;
-        await context.Response.Body.WriteAsync(json, context.RequestAborted).ConfigureAwait(false);
-    }
-
     private static LiveReply Reply(ClassifyResponse reply, ImagePlan plan)
     {
         Compute compute = reply.Compute;
@@ -79,7 +71,7 @@ internal sealed class LiveClassifier(Serving serving, ImageClassifier classifier
         try
         {
             LiveReply reply = await ClassifyAsync(context, measured).ConfigureAwait(false);
-            await WriteAsync(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(reply, LiveJson.Default.LiveReply)).ConfigureAwait(false);
+            await PageHeaders.WriteAsync(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(reply, LiveJson.Default.LiveReply)).ConfigureAwait(false);
             return StatusCode.OK;
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
@@ -96,7 +88,7 @@ internal sealed class LiveClassifier(Serving serving, ImageClassifier classifier
             }
 
             context.Response.StatusCode = problem.Status;
-            await WriteAsync(context, "application/problem+json", JsonSerializer.SerializeToUtf8Bytes(problem, LiveJson.Default.LiveProblem)).ConfigureAwait(false);
+            await PageHeaders.WriteAsync(context, "application/problem+json", JsonSerializer.SerializeToUtf8Bytes(problem, LiveJson.Default.LiveProblem)).ConfigureAwait(false);
             return status;
         }
     }

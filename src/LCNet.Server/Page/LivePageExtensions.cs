@@ -14,9 +14,8 @@ internal static class LivePageExtensions
     {
         if (options.Page)
         {
-            services.AddSingleton<LiveRecorder>();
-            services.AddHostedService(provider => provider.GetRequiredService<LiveRecorder>());
-            services.AddSingleton<FiguresPublisher>();
+            services.AddSingleton<LiveCounters>();
+            services.AddSingleton<LiveFigures>();
             services.AddSingleton<LiveClassifier>();
         }
 
@@ -36,17 +35,8 @@ internal static class LivePageExtensions
             app.MapMethods(file.Path, [HttpMethods.Get, HttpMethods.Head], file.WriteAsync).WithMetadata(EndpointAccess.Management);
         }
 
-        FiguresPublisher figures = app.Services.GetRequiredService<FiguresPublisher>();
-        app.MapGet(FiguresPath, context => WriteFiguresAsync(context, figures)).WithMetadata(EndpointAccess.Management);
+        // Made now: what is measured before would not be counted.
+        app.MapGet(FiguresPath, (RequestDelegate)app.Services.GetRequiredService<LiveFigures>().WriteAsync).WithMetadata(EndpointAccess.Management);
         app.Map(ClassifyPath, (RequestDelegate)app.Services.GetRequiredService<LiveClassifier>().AnswerAsync).WithMetadata(EndpointAccess.Management);
-    }
-
-    private static async Task WriteFiguresAsync(HttpContext context, FiguresPublisher figures)
-    {
-        ReadOnlyMemory<byte> json = figures.Json;
-        PageHeaders.Write(context.Response, "application/json");
-        context.Response.Headers.CacheControl = "no-store";
-        context.Response.ContentLength = json.Length;
-        await context.Response.Body.WriteAsync(json, context.RequestAborted).ConfigureAwait(false);
     }
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace LCNet.Server;
 
 /// <summary>What <c>POST /live/classify</c> returns. FLOPs and times are those of the gRPC reply.</summary>
@@ -26,3 +28,33 @@ internal sealed record LiveReply(
     long QueueUs,
     long ExecuteUs,
     IReadOnlyList<LiveBlock> Blocks);
+
+/// <summary>One label.</summary>
+/// <param name="Label">Its name.</param>
+/// <param name="Index">Its place among the logits.</param>
+/// <param name="Probability">In [0, 1].</param>
+internal sealed record LivePrediction(string Label, int Index, float Probability);
+
+/// <summary>What an image's plan made of one residual block.</summary>
+/// <param name="Channels">That the block has.</param>
+/// <param name="Kept">Those that it ran with, ascending; none where it was skipped.</param>
+/// <param name="Scale">Of the block's branch, in (0, 1]; 0 where it was skipped.</param>
+internal sealed record LiveBlock(int Channels, long[] Kept, float Scale);
+
+/// <summary>Why an image was not classified, as RFC 9457 has it.</summary>
+/// <param name="Title">The gRPC status that the same request would have got, for example <c>INVALID_ARGUMENT</c>.</param>
+/// <param name="Status">Of HTTP.</param>
+/// <param name="Detail">As the gRPC call says it: the field in error and its limit.</param>
+/// <param name="Field">That is in error, the first where there are several; null where none is.</param>
+internal sealed record LiveProblem(
+    string Title,
+    int Status,
+    string Detail,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Field);
+
+/// <summary>Writes what the live page asks for, without reflection.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(LiveSnapshot))]
+[JsonSerializable(typeof(LiveReply))]
+[JsonSerializable(typeof(LiveProblem))]
+internal sealed partial class LiveJson : JsonSerializerContext;

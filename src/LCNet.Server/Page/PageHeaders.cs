@@ -17,4 +17,13 @@ internal static class PageHeaders
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
     }
+
+    /// <summary>Writes a whole reply that no cache keeps, with these headers.</summary>
+    public static async Task WriteAsync(HttpContext context, string contentType, byte[] body)
+    {
+        Write(context.Response, contentType);
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body, context.RequestAborted).ConfigureAwait(false);
+    }
 }

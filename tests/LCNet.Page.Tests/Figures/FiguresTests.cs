@@ -3,8 +3,8 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LCNet.Page.Tests;
 
-/// <summary>The figures next to a calculation that keeps every measurement.</summary>
-public sealed class FiguresTests(ServerFixture fixture)
+/// <summary>What the page makes of the server's answers, next to a calculation that keeps every measurement.</summary>
+public sealed class FiguresTests(ServerFixture fixture, ChromiumBrowser browser, ShippedServer shipped)
 {
     private const long Dense = 1_000_000;
     private const int Window = 60;
@@ -16,7 +16,8 @@ public sealed class FiguresTests(ServerFixture fixture)
         var time = new ManualTime();
         await using TestServer server = await TestServer.StartAsync(fixture.OneModel, services => services.AddSingleton<TimeProvider>(time));
         var load = new FakeLoad(server, [.. Statuses.Distinct()]);
-        await Eventually.GetAsync(() => Task.FromResult(time.Timers), timers => timers == 1);
+        await using VisitedPage page = await browser.OpenAsync(shipped.Server);
+        var answers = new List<string> { (await server.FiguresAsync()).GetRawText() };
         var random = new Random(7);
         var images = new List<(int Second, long Planned)>();
         var requests = new List<(int Second, string Status, double Duration)>();
@@ -33,11 +34,10 @@ public sealed class FiguresTests(ServerFixture fixture)
             }
 
             time.PassSecond();
-            JsonElement figures = await Eventually.GetAsync(
-                () => server.FiguresAsync(), answer => Model(answer).GetProperty("total").GetProperty("images").GetInt64() == images.Count);
+            answers.Add((await server.FiguresAsync()).GetRawText());
             if (second is 1 or 2 or 30 or Window or 61 or 100)
             {
-                AssertEqual(figures, second, images, requests);
+                AssertEqual(await WindowAsync(page, answers), second, images, requests);
             }
         }
     }
@@ -47,7 +47,8 @@ public sealed class FiguresTests(ServerFixture fixture)
     {
         var time = new ManualTime();
         await using TestServer server = await TestServer.StartAsync(fixture.SeveralModels, services => services.AddSingleton<TimeProvider>(time));
-        JsonElement figures = await server.FiguresAsync();
+        await using VisitedPage page = await browser.OpenAsync(shipped.Server);
+        JsonElement figures = await WindowAsync(page, [(await server.FiguresAsync()).GetRawText()]);
 
         Assert.Equal("serving", figures.GetProperty("state").GetString());
         JsonElement[] models = [.. figures.GetProperty("models").EnumerateArray()];
@@ -82,6 +83,30 @@ public sealed class FiguresTests(ServerFixture fixture)
 
         Assert.Equal(0, allocated);
     }
+
+    [Fact]
+    public async Task Figures_OfAServerThatStartedAnew_BeginANewWindow()
+    {
+        await using TestServer server = await TestServer.StartAsync(fixture.OneModel);
+        await using VisitedPage page = await browser.OpenAsync(shipped.Server);
+        new FakeLoad(server, "OK").Image(Dense, Dense / 2);
+        JsonElement before = await server.FiguresAsync();
+        string after = before.GetRawText().Replace($"\"time\":{before.GetProperty("time").GetRawText()}", "\"time\":0", StringComparison.Ordinal);
+        JsonElement figures = await WindowAsync(page, [before.GetRawText(), after]);
+
+        Assert.Equal(0, figures.GetProperty("windowSeconds").GetDouble());
+        Assert.Equal(1, Model(figures).GetProperty("total").GetProperty("images").GetInt64());
+    }
+
+    // By the page's own script, of the server's answers in order.
+    private static async Task<JsonElement> WindowAsync(VisitedPage page, List<string> answers) => JsonDocument.Parse(await page.Page.EvaluateAsync<string>(
+        """
+        async texts => {
+          const { keep, readWindow } = await import('/live/window.js');
+          return JSON.stringify(readWindow(texts.map(JSON.parse).reduce(keep, [])));
+        }
+        """,
+        answers)).RootElement;
 
     private static JsonElement Model(JsonElement figures) => figures.GetProperty("models")[0];
 

@@ -1,4 +1,4 @@
-// Shows what GET live/figures returned.
+// Shows the figures of the window.
 
 import { drawLine, drawSpread } from './charts.js';
 import { byId, element, figure } from './dom.js';

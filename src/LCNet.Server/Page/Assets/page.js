@@ -4,11 +4,12 @@ import { begin, useModel } from './classify.js';
 import { byId, element } from './dom.js';
 import { showFigures } from './figures.js';
 import { count } from './format.js';
+import { keep, readWindow } from './window.js';
 
 const every = 1000;
 const patience = 5000;
 const states = { serving: 'Serving', waiting: 'Not serving', lost: 'No answer' };
-let last = null;
+let answers = [];
 
 const ask = async () => {
   const response = await fetch('live/figures', { signal: AbortSignal.timeout(patience) });
@@ -23,8 +24,7 @@ const watch = async () => {
   let wait = every;
   try {
     if (!document.hidden) {
-      last = await ask();
-      show();
+      take(await ask());
     }
   } catch {
     setState('lost');
@@ -34,7 +34,13 @@ const watch = async () => {
   setTimeout(watch, wait);
 };
 
+const take = answer => {
+  answers = keep(answers, answer);
+  show();
+};
+
 const show = () => {
+  const last = readWindow(answers);
   setState(last.state);
   const model = last.models.find(some => some.name === byId('model').value) ?? last.models[0];
   showModels(last.models, model);
@@ -70,6 +76,6 @@ const setState = state => {
 };
 
 byId('model').addEventListener('change', show);
-document.addEventListener('visibilitychange', () => !document.hidden && ask().then(figures => { last = figures; show(); }, () => setState('lost')));
+document.addEventListener('visibilitychange', () => !document.hidden && ask().then(take, () => setState('lost')));
 begin();
 watch();
