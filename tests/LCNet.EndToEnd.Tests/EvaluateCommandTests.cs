@@ -84,6 +84,7 @@ public sealed class EvaluateCommandTests : IDisposable
     private static async Task AssertRecount(JsonElement measured, InferenceEngine engine, double effort, long cap)
     {
         BundleManifest manifest = engine.Bundle.Manifest;
+        using EngineSession session = engine.CreateSession();
         InferenceResult result = engine.CreateResult();
         byte[] pixels = new byte[manifest.Input.Length];
         float[] input = new float[manifest.Input.Length];
@@ -99,7 +100,7 @@ public sealed class EvaluateCommandTests : IDisposable
             {
                 ImageDecoder.Decode(await File.ReadAllBytesAsync(file), manifest.Input.Width, manifest.Input.Height, new ImageLimits(), pixels);
                 Pixels.Normalise(pixels, manifest.Input.Mean, manifest.Input.Std, input);
-                await engine.RunAsync(input, effort, cap, result, TestContext.Current.CancellationToken);
+                session.Run(input, effort, cap, result, TestContext.Current.CancellationToken);
                 flops.Add(result.Plan.Flops);
                 right[label] += result.Logits.IndexOf(result.Logits.ToArray().Max()) == label ? 1 : 0;
                 for (int block = 0; block < runs.Length; block++)

@@ -68,12 +68,13 @@ internal sealed class ServerBenchmark(Bundle bundle, LoadSettings settings, Load
             InputSpec input = bundle.Manifest.Input;
             var reader = new InputReader(input.Width, input.Height, input.Mean, input.Std, ImageLimits.Default);
             float[] values = new float[input.Length];
+            using EngineSession session = engine.CreateSession();
             InferenceResult result = engine.CreateResult();
             for (int i = Interlocked.Increment(ref next); i < count && Stopwatch.GetTimestamp() < until; i = Interlocked.Increment(ref next))
             {
                 ByteString encoded = images.Files[i % images.Files.Count];
                 reader.Read(encoded.Span, values);
-                engine.RunAsync(values, settings.Effort ?? 1, Planner.NoCap, result, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+                session.Run(values, settings.Effort ?? 1, Planner.NoCap, result, CancellationToken.None);
             }
         }))];
         Array.ForEach(threads, thread => thread.Start());

@@ -91,7 +91,8 @@ internal static class ClassifyCommand
 
     private static async Task<int> HereAsync(string[] files, string folder, ClassifyRequest request, CancellationToken cancellation)
     {
-        using InferenceEngine engine = InferenceEngine.Load(Bundle.Open(folder), new EngineOptions { Workers = 1 });
+        using InferenceEngine engine = InferenceEngine.Load(Bundle.Open(folder), new EngineOptions());
+        using EngineSession session = engine.CreateSession();
         BundleManifest manifest = engine.Bundle.Manifest;
         int top = request.HasTopK ? request.TopK : Math.Min(DefaultTopK, manifest.Labels.Count);
         if (top < 1 || top > manifest.Labels.Count)
@@ -116,10 +117,10 @@ internal static class ClassifyCommand
         InferenceResult result = engine.CreateResult();
         return await EachAsync(files, ClassifyAsync, cancellation);
 
-        async Task ClassifyAsync(string file, byte[] encoded)
+        Task ClassifyAsync(string file, byte[] encoded)
         {
             reader.Read(encoded, input);
-            await engine.RunAsync(input, effort, cap, result, cancellation);
+            session.Run(input, effort, cap, result, cancellation);
             Print(
                 file,
                 Predictions.Top(result.Logits, top).Select(prediction => (manifest.Labels[prediction.Index], prediction.Probability)),
@@ -127,6 +128,7 @@ internal static class ClassifyCommand
                 engine.Bundle.Flops.Dense,
                 manifest.Blocks.Select((block, i) => (result.Plan.Kept(i).Length, block.Channels)),
                 result.ExecuteTime);
+            return Task.CompletedTask;
         }
     }
 

@@ -8,16 +8,15 @@ namespace LCNet.Cli.Evaluate;
 /// <summary>Measures a bundle with the engine that serves it, on every worker at once.</summary>
 internal sealed class BundleEvaluator(InferenceEngine engine, ImageSet images, IReadOnlyList<int> indices)
 {
-    private const int ImagesAtATime = 64;
     private readonly BundleManifest _manifest = engine.Bundle.Manifest;
 
     /// <summary>Measures one effort, in (0, 1].</summary>
-    public async Task<Measurement> MeasureEffortAsync(double effort, CancellationToken cancellation) =>
-        (await MeasureAsync(effort, Planner.NoCap, cancellation)) with { Effort = effort };
+    public Measurement MeasureEffort(double effort, CancellationToken cancellation) =>
+        Measure(effort, Planner.NoCap, cancellation) with { Effort = effort };
 
     /// <summary>Measures a cap on each image's FLOPs, at least those of the cheapest path.</summary>
-    public async Task<Measurement> MeasureCapAsync(long cap, CancellationToken cancellation) =>
-        (await MeasureAsync(engine.Efforts.EffortFor(cap), cap, cancellation)) with { MaxFlops = cap };
+    public Measurement MeasureCap(long cap, CancellationToken cancellation) =>
+        Measure(engine.Efforts.EffortFor(cap), cap, cancellation) with { MaxFlops = cap };
 
     /// <summary>Which images the static network of a bundle gets right with a probability of at least <see cref="EasyImages.Confidence"/>.</summary>
     /// <exception cref="InvalidDataException">The bundle takes other images or knows other classes.</exception>
@@ -45,24 +44,25 @@ internal sealed class BundleEvaluator(InferenceEngine engine, ImageSet images, I
         return easy;
     }
 
-    private async Task<Measurement> MeasureAsync(double effort, long cap, CancellationToken cancellation)
+    private Measurement Measure(double effort, long cap, CancellationToken cancellation)
     {
         long[] flops = new long[indices.Count];
         bool[] right = new bool[indices.Count];
         var gate = new Lock();
         int[] runs = new int[_manifest.Blocks.Count];
         int[][] kept = NewCounts();
-        var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellation };
-        await Parallel.ForEachAsync(Enumerable.Range(0, indices.Count).Chunk(ImagesAtATime), options, async (chunk, token) =>
+        int next = -1;
+        Parallel.For(0, Environment.ProcessorCount, new ParallelOptions { CancellationToken = cancellation }, _ =>
         {
+            using EngineSession session = engine.CreateSession();
             float[] input = new float[_manifest.Input.Length];
             InferenceResult result = engine.CreateResult();
             int[] ownRuns = new int[runs.Length];
             int[][] ownKept = NewCounts();
-            foreach (int i in chunk)
+            for (int i = Interlocked.Increment(ref next); i < indices.Count; i = Interlocked.Increment(ref next))
             {
                 Pixels.Normalise(images.Pixels(indices[i]), _manifest.Input.Mean, _manifest.Input.Std, input);
-                await engine.RunAsync(input, effort, cap, result, token);
+                session.Run(input, effort, cap, result, cancellation);
                 flops[i] = result.Plan.Flops;
                 right[i] = Predictions.Top(result.Logits, 1)[0].Index == images.Label(indices[i]);
                 Count(result.Plan, ownRuns, ownKept);

@@ -56,12 +56,12 @@ internal static class EvaluateCommand
             var measurements = new List<Measurement>();
             foreach (double value in efforts)
             {
-                measurements.Add(await evaluator.MeasureEffortAsync(value, cancellation));
+                measurements.Add(evaluator.MeasureEffort(value, cancellation));
             }
 
             foreach (long value in caps)
             {
-                measurements.Add(await evaluator.MeasureCapAsync(value, cancellation));
+                measurements.Add(evaluator.MeasureCap(value, cancellation));
             }
 
             (string? pictures, string? cardFile) = (parsed.GetValue(plot), parsed.GetValue(card));

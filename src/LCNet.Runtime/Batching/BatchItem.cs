@@ -1,23 +1,24 @@
 using System.Diagnostics;
-using System.Threading.Tasks.Sources;
+using System.Runtime.ExceptionServices;
 
 namespace LCNet.Runtime;
 
-/// <summary>An image that waits for its batch and then for the batch's end. Reused from image to image; what it is about is guarded by whoever owns the queue.</summary>
-internal sealed class BatchItem : IValueTaskSource
+/// <summary>A session's image that waits for its batch and then for the batch's end. Reused from image to image; while it waits it is guarded by the batcher's lock.</summary>
+internal sealed class BatchItem : IDisposable
 {
-    // Callers go on elsewhere: what they do next must not hold up the thread that runs batches.
-    private ManualResetValueTaskSourceCore<bool> _end = new() { RunContinuationsAsynchronously = true };
-
-    private readonly Action<BatchItem, CancellationToken> _cancel;
+    private readonly ManualResetEventSlim _ended = new();
+    private Exception? _failure;
 
     /// <summary>Makes an item that is in no queue.</summary>
-    /// <param name="cancel">Called when whoever waits for the item gives up.</param>
-    public BatchItem(Action<BatchItem, CancellationToken> cancel)
+    /// <param name="batcher">Runs it; it is asked to give up what is cancelled. Null in tests of the queue alone.</param>
+    public BatchItem(DynamicBatcher? batcher)
     {
-        _cancel = cancel;
+        Batcher = batcher;
         Node = new LinkedListNode<BatchItem>(this);
     }
+
+    /// <summary>The batcher that runs it.</summary>
+    public DynamicBatcher? Batcher { get; }
 
     /// <summary>Its place in a queue.</summary>
     public LinkedListNode<BatchItem> Node { get; }
@@ -40,28 +41,32 @@ internal sealed class BatchItem : IValueTaskSource
         Image = image;
         Estimate = estimate;
         Queued = queued;
-        _end.Reset();
+        _failure = null;
+        _ended.Reset();
     }
 
-    /// <summary>Ends when the image has run, failed or been cancelled. To be awaited once an image.</summary>
-    public ValueTask EndAsync() => new(this, _end.Version);
+    /// <summary>Waits until the image has run, failed or been cancelled, and lets go of the caller's buffers.</summary>
+    public void End()
+    {
+        _ended.Wait();
+        Wait?.Dispose();
+        (Image, Wait) = (default, null);
+        if (_failure is { } failure)
+        {
+            ExceptionDispatchInfo.Throw(failure);
+        }
+    }
 
-    /// <summary>Whoever waits for the item gives up.</summary>
-    public void Cancel(CancellationToken token) => _cancel(this, token);
+    /// <summary>The image has run. The item belongs to its session again at once.</summary>
+    public void Succeed() => _ended.Set();
 
-    /// <summary>The image has run. The item belongs to its caller again at once.</summary>
-    public void Succeed() => _end.SetResult(true);
+    /// <summary>The image has not run, or failed. The item belongs to its session again at once.</summary>
+    public void Fail(Exception exception)
+    {
+        _failure = exception;
+        _ended.Set();
+    }
 
-    /// <summary>The image has not run, or failed. The item belongs to its caller again at once.</summary>
-    public void Fail(Exception exception) => _end.SetException(exception);
-
-    /// <summary>Lets go of the caller's buffers.</summary>
-    public void Clear() => (Image, Wait) = (default, null);
-
-    void IValueTaskSource.GetResult(short token) => _end.GetResult(token);
-
-    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _end.GetStatus(token);
-
-    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _end.OnCompleted(continuation, state, token, flags);
+    /// <inheritdoc/>
+    public void Dispose() => _ended.Dispose();
 }

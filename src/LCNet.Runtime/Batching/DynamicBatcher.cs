@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 
 namespace LCNet.Runtime;
 
@@ -9,13 +8,9 @@ internal sealed class DynamicBatcher : IDisposable
     private readonly Action<ReadOnlySpan<BatchImage>> _run;
     private readonly BatchQueue _queue;
     private readonly TimeProvider _time;
-    private readonly int _maxWaiting;
-    private readonly Lock _free = new();
-    private readonly Stack<BatchItem> _items = new();
     private readonly object _gate = new();
     private readonly List<BatchItem> _batch;
     private readonly BatchImage[] _images;
-    private readonly Action<BatchItem, CancellationToken> _cancel;
     private readonly ITimer _timer;
     private readonly Thread _thread;
     private bool _isStopping;
@@ -24,17 +19,14 @@ internal sealed class DynamicBatcher : IDisposable
     /// <param name="run">Runs a batch. What it throws is told to each image of that batch and to no other.</param>
     /// <param name="queue">Decides when a batch is taken; not used by anybody else.</param>
     /// <param name="maxImages">Most images of a batch.</param>
-    /// <param name="maxQueue">Images that may wait besides those that fill the next batch, at least 0.</param>
     /// <param name="time">The clock.</param>
-    public DynamicBatcher(Action<ReadOnlySpan<BatchImage>> run, BatchQueue queue, int maxImages, int maxQueue, TimeProvider time)
+    public DynamicBatcher(Action<ReadOnlySpan<BatchImage>> run, BatchQueue queue, int maxImages, TimeProvider time)
     {
         _run = run;
         _queue = queue;
         _time = time;
-        _maxWaiting = maxImages + maxQueue;
         _batch = new List<BatchItem>(maxImages);
         _images = new BatchImage[maxImages];
-        _cancel = Cancel;
         _timer = time.CreateTimer(static batcher => ((DynamicBatcher)batcher!).Wake(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _thread = new Thread(Work) { IsBackground = true, Name = "LCNet batches" };
         _thread.Start();
@@ -52,34 +44,44 @@ internal sealed class DynamicBatcher : IDisposable
         }
     }
 
-    /// <summary>Runs an image as part of some batch.</summary>
+    /// <summary>An item for the images of one session.</summary>
+    public BatchItem CreateItem() => new(this);
+
+    /// <summary>Runs an image as part of some batch, and waits for its end.</summary>
+    /// <param name="item">From <see cref="CreateItem"/>; for one image at a time.</param>
     /// <param name="image">What to run; its trace is that of the caller.</param>
     /// <param name="estimate">FLOPs that it is expected to take.</param>
     /// <param name="cancellation">Gives up waiting and frees its place; an image whose batch has begun runs to its end.</param>
-    /// <exception cref="QueueFullException">Too many images wait already.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before its batch began.</exception>
     /// <exception cref="ObjectDisposedException">The batcher has been disposed of.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask RunAsync(BatchImage image, double estimate, CancellationToken cancellation)
+    public void Run(BatchItem item, in BatchImage image, double estimate, CancellationToken cancellation)
+    {
+        Begin(item, image, estimate, cancellation);
+        End(item, cancellation);
+    }
+
+    /// <summary>Begins to wait for a batch.</summary>
+    internal void Begin(BatchItem item, in BatchImage image, double estimate, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        BatchItem item = Rent();
-        try
+        Activity? caller = Activity.Current;
+        item.Begin(image with { Trace = caller?.Context ?? default }, estimate, _time.GetTimestamp());
+        lock (_gate)
         {
-            Activity? caller = Activity.Current;
+            ObjectDisposedException.ThrowIf(_isStopping, this);
             item.Wait = ImageActivities.StartQueue("batch");
             Activity.Current = caller;
-            item.Begin(image with { Trace = caller?.Context ?? default }, estimate, _time.GetTimestamp());
-            Enqueue(item);
-            using (cancellation.UnsafeRegister(static (waiting, token) => ((BatchItem)waiting!).Cancel(token), item))
-            {
-                await item.EndAsync().ConfigureAwait(false);
-            }
+            _queue.Add(item);
+            Monitor.Pulse(_gate);
         }
-        finally
+    }
+
+    /// <summary>Waits for the end of what has begun.</summary>
+    internal static void End(BatchItem item, CancellationToken cancellation)
+    {
+        using (cancellation.UnsafeRegister(static (waiting, token) => ((BatchItem)waiting!).Batcher!.Cancel((BatchItem)waiting, token), item))
         {
-            item.Wait?.Dispose();
-            Return(item);
+            item.End();
         }
     }
 
@@ -94,21 +96,6 @@ internal sealed class DynamicBatcher : IDisposable
 
         _thread.Join();
         _timer.Dispose();
-    }
-
-    private void Enqueue(BatchItem item)
-    {
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_isStopping, this);
-            if (_queue.Count >= _maxWaiting)
-            {
-                throw new QueueFullException(_maxWaiting);
-            }
-
-            _queue.Add(item);
-            Monitor.Pulse(_gate);
-        }
     }
 
     private void Cancel(BatchItem item, CancellationToken token)
@@ -207,22 +194,5 @@ internal sealed class DynamicBatcher : IDisposable
         }
 
         Array.Clear(_images);
-    }
-
-    private BatchItem Rent()
-    {
-        lock (_free)
-        {
-            return _items.TryPop(out BatchItem? item) ? item : new BatchItem(_cancel);
-        }
-    }
-
-    private void Return(BatchItem item)
-    {
-        item.Clear();
-        lock (_free)
-        {
-            _items.Push(item);
-        }
     }
 }

@@ -13,15 +13,6 @@ public sealed record EngineOptions
     public ExecutorKind Executor { get; init; }
 
     /// <summary>
-    /// Images that run at the same time; 0 (default) for one a processor core on the CPU and one on a GPU. Without meaning where there are batches, which run one
-    /// after another.
-    /// </summary>
-    public int Workers { get; init; }
-
-    /// <summary>Images that may wait for a worker, or besides those that fill the next batch, at least 0; one more is refused.</summary>
-    public int MaxQueue { get; init; } = 1024;
-
-    /// <summary>
     /// Most images of a batch, 1 to 256 (default 32). Loading takes time and memory in proportion: every shape up to it is run, and the device's buffers hold four times as
     /// many activations.
     /// </summary>

@@ -3,21 +3,30 @@ using LCNet.Bundles;
 namespace LCNet.Runtime;
 
 /// <summary>
-/// Runs the network of one bundle. On a CPU as many images run at a time as there are workers, each by itself; on a GPU images are gathered into batches. The others wait
-/// in order. Thread-safe.
+/// The network of one bundle on one device. Images run in sessions: on a CPU each image by itself, on the thread of its session; on a GPU the images of all sessions are gathered into batches. Thread-safe.
 /// </summary>
 public sealed class InferenceEngine : IDisposable
 {
     private const int MaxBatchLimit = 256;
 
-    private readonly IImageRunner _runner;
+    private readonly Func<EngineSession> _createSession;
+    private readonly IDisposable _executor;
+    private EngineSession? _first;
 
-    private InferenceEngine(Bundle bundle, IImageRunner runner, string? fallback = null)
+    // Makes the first session, which tries every segment.
+    private InferenceEngine(Bundle bundle, string device, ExecutorKind kind, IDisposable executor, Func<EngineSession> createSession)
     {
-        Fallback = fallback;
-        Bundle = bundle;
+        (Bundle, Device, Executor, _executor, _createSession) = (bundle, device, kind, executor, createSession);
         Efforts = new EffortCurve(bundle.Manifest.Calibration);
-        _runner = runner;
+        try
+        {
+            _first = createSession();
+        }
+        catch
+        {
+            executor.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The network.</summary>
@@ -26,17 +35,14 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>What each effort costs.</summary>
     public EffortCurve Efforts { get; }
 
-    /// <summary>Where it runs, for example <c>cpu</c>.</summary>
-    public string Device => _runner.Device;
+    /// <summary>Where it runs, for example <c>cpu</c> or <c>cuda:0</c>.</summary>
+    public string Device { get; }
 
     /// <summary>What runs its segments.</summary>
-    public ExecutorKind Executor => _runner.Kind;
+    public ExecutorKind Executor { get; }
 
     /// <summary>Why <see cref="ExecutorKind.Auto"/> could not take the fastest executor for the device; null where it did, or was not asked.</summary>
-    public string? Fallback { get; }
-
-    /// <summary>Images that wait for a worker or a batch now, for a moment also one that is being refused.</summary>
-    public int Waiting => _runner.Waiting;
+    public string? Fallback { get; private init; }
 
     /// <summary>Loads a bundle and runs every segment, so that the first request finds it warm.</summary>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
@@ -46,79 +52,50 @@ public sealed class InferenceEngine : IDisposable
     {
         ArgumentNullException.ThrowIfNull(bundle);
         ArgumentNullException.ThrowIfNull(options);
-        ArgumentOutOfRangeException.ThrowIfNegative(options.Workers);
-        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxQueue);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxBatch, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.MaxBatch, MaxBatchLimit);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxDelay, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.MaxDelay, EngineOptions.MaxDelayLimit);
         ArgumentOutOfRangeException.ThrowIfNegative(options.FlopsBudget);
-        return new InferenceEngine(bundle, CreateRunner(bundle, options, out string? fallback), fallback);
+        var device = ComputeDevice.Parse(options.Device);
+        if (options.Executor == ExecutorKind.Batched || (options.Executor == ExecutorKind.Auto && device.IsCuda))
+        {
+            var batches = new BatchEngine(new OnnxBatchExecutor(bundle, device), options);
+            return new InferenceEngine(bundle, device.ToString(), ExecutorKind.Batched, batches, batches.CreateSession);
+        }
+
+        return Load(bundle, CreateExecutor(bundle, device, options.Executor, out string? fallback), fallback);
     }
 
     /// <summary>Runs a bundle on an executor of the caller's, each image by itself. Every segment is run once.</summary>
     /// <param name="bundle">The network.</param>
     /// <param name="executor">For the same bundle; owned from here on, also where this throws.</param>
-    /// <param name="workers">Images that run at the same time, at least 1.</param>
-    /// <param name="maxQueue">Images that may wait for a worker, at least 0; one more is refused.</param>
     /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
-    public static InferenceEngine Load(Bundle bundle, ISegmentExecutor executor, int workers, int maxQueue)
+    public static InferenceEngine Load(Bundle bundle, ISegmentExecutor executor)
     {
         ArgumentNullException.ThrowIfNull(bundle);
         ArgumentNullException.ThrowIfNull(executor);
-        ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
-        ArgumentOutOfRangeException.ThrowIfNegative(maxQueue);
-        return new InferenceEngine(bundle, new WorkerRunner(bundle, executor, workers, maxQueue));
+        return Load(bundle, executor, fallback: null);
     }
 
     /// <summary>A result that fits this network, to be reused.</summary>
     public InferenceResult CreateResult() => new(Bundle.Manifest);
 
-    /// <summary>
-    /// Runs one image: where workers run images, once one is free, on the calling thread where that is at once, else on one of the thread pool; where there are batches, as part of
-    /// the next one that has room.
-    /// </summary>
-    /// <param name="image">The network's input, 3 × height × width finite values.</param>
-    /// <param name="effort">In (0, 1].</param>
-    /// <param name="cap">Most FLOPs, at least <see cref="FlopsModel.Minimum"/>; <see cref="Planner.NoCap"/> for none.</param>
-    /// <param name="result">From <see cref="CreateResult"/>; filled in.</param>
-    /// <param name="cancellation">Gives up waiting; an image that has begun runs to its end.</param>
-    /// <exception cref="QueueFullException">Too many images wait already.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled before it ran.</exception>
-    /// <exception cref="ArgumentException">The image has another length, or effort or cap is out of range.</exception>
-    public ValueTask RunAsync(ReadOnlyMemory<float> image, double effort, long cap, InferenceResult result, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(result);
-        if (image.Length != Bundle.Manifest.Input.Length)
-        {
-            throw new ArgumentException($"{image.Length} values; the network takes {Bundle.Manifest.Input.Length}.", nameof(image));
-        }
-
-        if (!(effort > 0 && effort <= 1))
-        {
-            throw new ArgumentOutOfRangeException(nameof(effort), effort, "Effort lies in (0, 1].");
-        }
-
-        ArgumentOutOfRangeException.ThrowIfLessThan(cap, Bundle.Flops.Minimum);
-        return _runner.RunAsync(image, effort, cap, result, cancellation);
-    }
+    /// <summary>A session, to be used by one thread at a time and to be disposed before this engine. It takes memory for the activations of one image.</summary>
+    public EngineSession CreateSession() => Interlocked.Exchange(ref _first, null) ?? _createSession();
 
     /// <summary>Frees the network. Call it once nothing runs.</summary>
-    public void Dispose() => _runner.Dispose();
-
-    private static IImageRunner CreateRunner(Bundle bundle, EngineOptions options, out string? fallback)
+    public void Dispose()
     {
-        fallback = null;
-        var device = ComputeDevice.Parse(options.Device);
-        if (options.Executor == ExecutorKind.Batched || (options.Executor == ExecutorKind.Auto && device.IsCuda))
-        {
-            return new BatchRunner(new OnnxBatchExecutor(bundle, device), options);
-        }
-
-        int workers = options.Workers > 0 ? options.Workers : device.IsCuda ? 1 : Environment.ProcessorCount;
-        return new WorkerRunner(bundle, CreateExecutor(bundle, device, options.Executor, out fallback), workers, options.MaxQueue);
+        _first?.Dispose();
+        _executor.Dispose();
     }
+
+    private static InferenceEngine Load(Bundle bundle, ISegmentExecutor executor, string? fallback) =>
+        new(bundle, executor.Device, executor is SimdExecutor ? ExecutorKind.Simd : ExecutorKind.OnnxRuntime, executor, () => new LaneSession(bundle, executor.CreateLane()))
+        {
+            Fallback = fallback,
+        };
 
     private static ISegmentExecutor CreateExecutor(Bundle bundle, ComputeDevice device, ExecutorKind kind, out string? fallback)
     {

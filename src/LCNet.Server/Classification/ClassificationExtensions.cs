@@ -17,19 +17,17 @@ internal static class ClassificationExtensions
     public static IServiceCollection AddClassification(this IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton<Callers>();
-        services.AddSingleton<ImageReader>();
-        services.AddSingleton<DispatchFailures>();
-        services.AddSingleton<ImageClassifier>();
+        services.AddSingleton<InferencePipeline>();
         services.AddSingleton<CallDrain>();
         services.AddHostedService(provider => provider.GetRequiredService<CallDrain>());
         services.AddSingleton<ClassifyStreams>();
         services.AddSingleton<ClassifierService>();
         services.AddSingleton<OpenInferenceService>();
-        services.AddSingleton<RefusalInterceptor>();
+        services.AddSingleton<GrpcErrorInterceptor>();
         services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = options.RequestLimit;
-            grpc.Interceptors.Add<RefusalInterceptor>();
+            grpc.Interceptors.Add<GrpcErrorInterceptor>();
         });
         services.AddReflection();
         return services;
@@ -39,9 +37,9 @@ internal static class ClassificationExtensions
     public static void MapClassification(this WebApplication app)
     {
         app.UseCallDrain();
-        app.UseAdmissionDoor();
+        app.UseLoadShedding();
         app.UseReceiveBudget();
-        app.UseCallFailures();
+        app.UseGrpcStatus();
         app.MapGrpcService<ClassifierService>();
         app.MapGrpcService<OpenInferenceService>();
         app.MapGrpcReflectionService();

@@ -4,7 +4,7 @@ using LCNet.V1;
 namespace LCNet.Server;
 
 /// <summary>The service <c>lcnet.v1.Classifier</c>. Thread-safe.</summary>
-internal sealed class ClassifierService(Serving serving, ImageClassifier classifier, ClassifyStreams streams, Callers callers, ServerOptions options)
+internal sealed class ClassifierService(ModelRegistry registry, InferencePipeline pipeline, ClassifyStreams streams, Callers callers, ServerOptions options)
     : Classifier.ClassifierBase
 {
     [Measured]
@@ -19,20 +19,20 @@ internal sealed class ClassifierService(Serving serving, ImageClassifier classif
     }
 
     public override Task<ListModelsResponse> ListModels(ListModelsRequest request, ServerCallContext context) =>
-        Task.FromResult(new ListModelsResponse { Models = { serving.Models.All.Select(model => model.Description) } });
+        Task.FromResult(new ListModelsResponse { Models = { registry.Models.All.Select(ModelDescription.Of) } });
 
     public override Task<Model> GetModel(GetModelRequest request, ServerCallContext context) =>
-        Task.FromResult(serving.Models.Find(request.Model, request.Version).Description);
+        Task.FromResult(ModelDescription.Of(registry.Models.Find(request.Model, request.Version)));
 
     private async Task<ClassifyResponse> AnswerAsync(ClassifyRequest request, MeasuredRequest measured, Caller caller, CancellationToken cancellation)
     {
-        using ModelUse use = serving.Use(request.Model, request.Version);
+        using ModelUse use = registry.Use(request.Model, request.Version);
         ServedModel model = use.Model;
         measured.Begin(model);
         ClassifySettings settings = ClassifyRules.Check(request, model, options.DefaultEffort);
-        var job = new ImageJob(model, [ClassifyRules.Input(request)], settings.Dial, caller);
-        ClassifyResponse reply = await classifier.RunAsync(
-            job, (result, waited) => ClassifyReply.From(request.Id, model, settings.TopK, waited, result), cancellation).ConfigureAwait(false);
+        var inference = new InferenceRequest(model, [ClassifyRules.Input(request)], settings.Budget, caller);
+        ClassifyResponse reply = await pipeline.RunAsync(
+            inference, (result, waited) => ClassifyReply.From(request.Id, model, settings.TopK, waited, result), cancellation).ConfigureAwait(false);
         measured.Answer(reply);
         return reply;
     }

@@ -18,8 +18,8 @@ internal static class ClassifyReply
         var reply = new ClassifyResponse
         {
             Id = id,
-            Model = model.Description.Name,
-            Version = model.Description.Version,
+            Model = model.ModelName,
+            Version = model.Version,
             Compute = Cost(model.Engine, waited, result),
         };
         foreach ((int index, float probability) in Predictions.Top(result.Logits, topK))

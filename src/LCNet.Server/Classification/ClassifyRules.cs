@@ -15,7 +15,7 @@ internal static class ClassifyRules
     /// <param name="request">From a caller: anything may be in it.</param>
     /// <param name="model">The model that it names.</param>
     /// <param name="defaultEffort">For requests with neither effort nor cap.</param>
-    /// <exception cref="RpcException">INVALID_ARGUMENT; the message names every field in error and its limit.</exception>
+    /// <exception cref="ServerError">INVALID_ARGUMENT; the message names every field in error and its limit.</exception>
     public static ClassifySettings Check(ClassifyRequest request, ServedModel model, double defaultEffort)
     {
         var problems = new List<string>();
@@ -29,8 +29,8 @@ internal static class ClassifyRules
 
         double? effort = request.HasEffort ? request.Effort : null;
         long? maxFlops = request.HasMaxFlops ? request.MaxFlops : null;
-        Dial dial = DialRules.Check(effort, maxFlops, model, defaultEffort, prefix: string.Empty, problems);
-        return problems.Count == 0 ? new ClassifySettings(dial, topK) : throw Refusals.InvalidArgument(string.Join("; ", problems));
+        ComputeBudget budget = ComputeBudget.Check(effort, maxFlops, model, defaultEffort, prefix: string.Empty, problems);
+        return problems.Count == 0 ? new ClassifySettings(budget, topK) : throw ServerError.InvalidArgument(string.Join("; ", problems));
     }
 
     /// <summary>The image of a checked request.</summary>

@@ -26,7 +26,7 @@ internal sealed class ClassifyStreamCall(
     private Exception? _failure;
 
     /// <summary>Runs the call: it ends once the requests have ended and the last reply is written.</summary>
-    /// <exception cref="RpcException">No more requests can be read; those that were read have been answered.</exception>
+    /// <exception cref="ServerError">No more requests can be read; those that were read have been answered.</exception>
     /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
     public async Task RunAsync()
     {
@@ -116,7 +116,7 @@ internal sealed class ClassifyStreamCall(
         }
         catch (Exception exception) when (exception is InvalidOperationException or IOException)
         {
-            throw Refusals.Over(exception);
+            throw ServerError.Over(exception);
         }
         finally
         {

@@ -14,7 +14,7 @@ internal sealed class ClassifyStreams(
     /// <param name="replies">To the caller.</param>
     /// <param name="answer">Answers one request, or throws what the unary call would.</param>
     /// <param name="context">The call.</param>
-    /// <exception cref="RpcException">UNAVAILABLE: the server drains. INVALID_ARGUMENT: a message could not be read.</exception>
+    /// <exception cref="ServerError">UNAVAILABLE: the server drains. INVALID_ARGUMENT: a message could not be read.</exception>
     /// <exception cref="OperationCanceledException">The caller is gone, or the deadline expired.</exception>
     public async Task RunAsync(
         IAsyncStreamReader<ClassifyRequest> requests,
@@ -53,7 +53,7 @@ internal sealed class ClassifyStreams(
         }
         finally
         {
-            StatusCode status = told ?? Refusals.GivenUp(context, time).StatusCode;
+            StatusCode status = told ?? GrpcErrorInterceptor.GivenUp(context, time).Status;
             measured.End(status);
             RequestSpan.End(status);
         }
@@ -73,20 +73,16 @@ internal sealed class ClassifyStreams(
         }
         catch (Exception exception) when (!context.CancellationToken.IsCancellationRequested)
         {
-            Status status = Refusals.StatusOf(exception, context.Method) ?? Fault(exception, context.Method);
-            reply.Error = new Error { Code = (int)status.StatusCode, Message = status.Detail };
-            if (exception is AdmissionRefusedException refused)
-            {
-                reply.Error.Details.Add(RefusalTexts.Details(refused.Refusal).Details);
-            }
+            ServerError error = GrpcErrorInterceptor.Find(exception, context.Method) ?? Fault(exception, context.Method);
+            reply.Error = new Error { Code = (int)error.Status, Message = error.Message, Details = { GrpcErrors.Details(error).Details } };
         }
 
         return reply;
     }
 
-    private Status Fault(Exception exception, string method)
+    private ServerError Fault(Exception exception, string method)
     {
         Log.CallFailed(logger, method, exception);
-        return new Status(StatusCode.Internal, Refusals.ServerFault);
+        return new ServerError(StatusCode.Internal, ServerError.FaultDetail, exception);
     }
 }

@@ -12,7 +12,7 @@ internal sealed class StreamRequestReader(IAsyncStreamReader<ClassifyRequest> re
 {
     /// <summary>Reads the next request.</summary>
     /// <returns>Null after the last.</returns>
-    /// <exception cref="RpcException">INVALID_ARGUMENT: it cannot be read. UNAVAILABLE: the server drains.</exception>
+    /// <exception cref="ServerError">INVALID_ARGUMENT: it cannot be read. UNAVAILABLE: the server drains.</exception>
     /// <exception cref="OperationCanceledException">Cancelled, or the call was.</exception>
     public async Task<ClassifyRequest?> NextAsync(CancellationToken cancellation)
     {
@@ -26,14 +26,14 @@ internal sealed class StreamRequestReader(IAsyncStreamReader<ClassifyRequest> re
             context.CancellationToken.ThrowIfCancellationRequested();
             throw exception switch
             {
-                OperationCanceledException when draining.IsCancellationRequested => new RpcException(Refusals.Draining),
-                RpcException { StatusCode: StatusCode.ResourceExhausted } => Refusals.InvalidArgument(Refusals.MessageTooLarge(limit)),
-                RpcException { StatusCode: StatusCode.Internal } unread => Refusals.InvalidArgument(unread.Status.Detail),
+                OperationCanceledException when draining.IsCancellationRequested => ServerError.Draining(),
+                RpcException { StatusCode: StatusCode.ResourceExhausted } => ServerError.MessageTooLarge(limit),
+                RpcException { StatusCode: StatusCode.Internal } unread => ServerError.InvalidArgument(unread.Status.Detail),
 
-                _ when Refusals.IsUnreadable(exception) => Refusals.InvalidArgument(Refusals.NotAMessage(context.Method)),
+                _ when GrpcStatusMiddleware.IsUnreadable(exception) => ServerError.NotAMessage(context.Method),
 
                 // The caller has gone, which the call's token may say a moment later.
-                InvalidOperationException or IOException => Refusals.Over(exception),
+                InvalidOperationException or IOException => ServerError.Over(exception),
                 _ => exception,
             };
         }

@@ -9,7 +9,7 @@ internal static class HostingExtensions
     /// <summary>Adds the models and their loading.</summary>
     public static IServiceCollection AddServing(this IServiceCollection services, ServerOptions options)
     {
-        services.AddSingleton<Serving>();
+        services.AddSingleton<ModelRegistry>();
         services.AddSingleton<IEngineLoader, EngineLoader>();
         services.AddSingleton<ModelSource>();
         services.AddSingleton<ModelManager>();

@@ -31,7 +31,7 @@ internal static class ServerLogging
             .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
             .MinimumLevel.Override("Microsoft.Extensions.Diagnostics.HealthChecks", LogEventLevel.Fatal)
 
-            // Of calls that fail, CallFailures reports those that are the server's fault.
+            // Of calls that fail, GrpcStatusMiddleware reports those that are the server's fault.
             .Filter.ByExcluding(entry => entry.MessageTemplate.Text.StartsWith(GrpcCallFailed, StringComparison.Ordinal));
         bool json = format == LogFormat.Json || (format == LogFormat.Auto && RunsInContainer());
         return json

@@ -1,3 +1,4 @@
+using LCNet.Bundles;
 using LCNet.Imaging;
 using LCNet.Runtime;
 
@@ -45,7 +46,7 @@ public sealed record ServerOptions
     public ExecutorKind Executor { get; init; }
 
     /// <summary>
-    /// Images of a model that run at the same time, 0 to 1024; 0 (default) for one a processor core on the CPU and one on a GPU. Without meaning where images run in
+    /// Images of a model that are decoded and run at the same time, 0 to 1024; 0 (default) for one a processor core on the CPU and one on a GPU. Without meaning where images run in
     /// batches, one batch after another.
     /// </summary>
     public int Workers { get; init; }
@@ -208,10 +209,28 @@ public sealed record ServerOptions
     /// <summary>Least severe level that is logged. Default: <see cref="LogLevel.Information"/>.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
-    // A core decodes and runs one image after the other; before a GPU, cores decode while it runs. Of batches, one runs while another gathers.
+    // A worker decodes and runs one image after the other. Of batches, one runs while another gathers and cores decode.
     internal int MaxUnderWay => RunsBatches ? (2 * BatchMaxImages) + Environment.ProcessorCount
-        : ComputeDevice.Parse(Device).IsCuda ? Math.Max(Workers, 1) + Environment.ProcessorCount
-        : Workers > 0 ? Workers : Environment.ProcessorCount;
+        : Workers > 0 ? Workers
+        : ComputeDevice.Parse(Device).IsCuda ? 1 : Environment.ProcessorCount;
+
+    // Of a model whose network costs as much at most.
+    internal AdmissionOptions Admission(long denseFlops) => new()
+    {
+        Slots = MaxUnderWay,
+        MaxCount = MaxQueue,
+        MaxBytes = MaxQueueBytes,
+        MaxDelay = QueueObjective,
+        Quantum = denseFlops,
+    };
+
+    // Null for none.
+    internal BrownoutOptions? BrownoutRange(EffortCurve efforts) => !Brownout ? null : new BrownoutOptions
+    {
+        Effort = DefaultEffort,
+        LeastEffort = Math.Min(DefaultEffort, BrownoutEffort ?? efforts.LeastEffort),
+        Objective = QueueObjective,
+    };
 
     internal bool RunsBatches => Executor == ExecutorKind.Batched || (Executor == ExecutorKind.Auto && ComputeDevice.Parse(Device).IsCuda);
 

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace LCNet.Server;
 
 /// <summary>Tends models whose device has failed: it tries an image every second and, where that fails too and the options say so, moves the model to the CPU.</summary>
-internal sealed class DeviceGuard(ServerOptions options, Serving serving, ModelManager models, TimeProvider time, ILogger<DeviceGuard> logger) : BackgroundService
+internal sealed class DeviceGuard(ServerOptions options, ModelRegistry registry, ModelManager models, TimeProvider time, ILogger<DeviceGuard> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private readonly ConditionalWeakTable<ServedModel, object> _moved = [];
@@ -16,7 +16,7 @@ internal sealed class DeviceGuard(ServerOptions options, Serving serving, ModelM
         {
             while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
             {
-                foreach (ServedModel model in serving.Shown?.All.Where(model => model.Health.HasFailed) ?? [])
+                foreach (ServedModel model in registry.Shown?.All.Where(model => model.Health.HasFailed) ?? [])
                 {
                     Tend(model);
                 }

@@ -16,10 +16,10 @@ internal sealed class ModelCatalog
     {
         foreach (ServedModel model in models)
         {
-            if (!_models.TryGetValue(model.Description.Name, out SortedList<int, ServedModel>? versions))
+            if (!_models.TryGetValue(model.ModelName, out SortedList<int, ServedModel>? versions))
             {
                 versions = [];
-                _models.Add(model.Description.Name, versions);
+                _models.Add(model.ModelName, versions);
             }
 
             versions.Add(model.Engine.Bundle.Manifest.Version, model);
@@ -36,25 +36,25 @@ internal sealed class ModelCatalog
     /// <param name="version">Its version; empty for the highest.</param>
     /// <param name="modelField">What the request calls the name.</param>
     /// <param name="versionField">What the request calls the version.</param>
-    /// <exception cref="RpcException">
+    /// <exception cref="ServerError">
     /// NOT_FOUND: there is no such model or version. INVALID_ARGUMENT: no name is given where there are several models. UNAVAILABLE: there is none at all.
     /// </exception>
     public ServedModel Find(string model, string version, string modelField = "model", string versionField = "version")
     {
         if (_models.Count == 0)
         {
-            throw new RpcException(Refusals.NoModel);
+            throw ServerError.NoModel();
         }
 
         if (model.Length == 0 && _models.Count > 1)
         {
-            throw Refusals.InvalidArgument($"{modelField}: is empty, but there are several models: {Names(_models.Keys.Order(StringComparer.Ordinal))}");
+            throw ServerError.InvalidArgument($"{modelField}: is empty, but there are several models: {Names(_models.Keys.Order(StringComparer.Ordinal))}");
         }
 
         SortedList<int, ServedModel>? versions = model.Length == 0 ? _models.Values.First() : _models.GetValueOrDefault(model);
         if (versions is null)
         {
-            throw Refusals.NotFound($"{modelField}: there is no model {Refusals.Quote(model)}; served: {Names(_models.Keys.Order(StringComparer.Ordinal))}");
+            throw ServerError.NotFound($"{modelField}: there is no model {ServerError.Quote(model)}; served: {Names(_models.Keys.Order(StringComparer.Ordinal))}");
         }
 
         if (version.Length == 0)
@@ -64,7 +64,7 @@ internal sealed class ModelCatalog
 
         return int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && versions.TryGetValue(number, out ServedModel? found)
             ? found
-            : throw Refusals.NotFound($"{versionField}: there is no version {Refusals.Quote(version)} of {Refusals.Quote(versions.Values[0].Description.Name)}; served: {Names(versions.Keys.Select(served => served.ToString(CultureInfo.InvariantCulture)))}");
+            : throw ServerError.NotFound($"{versionField}: there is no version {ServerError.Quote(version)} of {ServerError.Quote(versions.Values[0].ModelName)}; served: {Names(versions.Keys.Select(served => served.ToString(CultureInfo.InvariantCulture)))}");
     }
 
     // The message travels as a header.
@@ -77,5 +77,5 @@ internal sealed class ModelCatalog
     /// <summary>Names, versions, sizes and executors, for the log.</summary>
     public override string ToString() => All.Count == 0 ? "no model" : string.Join(", ", All.Select(model => string.Create(
         CultureInfo.InvariantCulture,
-        $"{model.Name} ({model.Description.DenseFlops / 1e6:0.##} MFLOPs dense, executor {model.Description.Executor})")));
+        $"{model.Name} ({model.Engine.Bundle.Flops.Dense / 1e6:0.##} MFLOPs dense, executor {model.Executor})")));
 }

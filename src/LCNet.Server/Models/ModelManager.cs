@@ -8,7 +8,7 @@ namespace LCNet.Server;
 /// changes nothing. Thread-safe.
 /// </summary>
 internal sealed class ModelManager(
-    ServerOptions options, ModelSource source, Serving serving, ServerMetrics metrics, IHostApplicationLifetime lifetime, ILogger<ModelManager> logger) : IDisposable
+    ServerOptions options, ModelSource source, ModelRegistry registry, ServerMetrics metrics, IHostApplicationLifetime lifetime, ILogger<ModelManager> logger) : IDisposable
 {
     private readonly ModelRepository _repository = new(Path.GetFullPath(options.Models));
     private readonly Lock _change = new();
@@ -246,7 +246,7 @@ internal sealed class ModelManager(
         ServedModel? before = entry.Model;
         (entry.Model, entry.Served) = (model, folder.Stamp);
         Show();
-        Log.ModelLoaded(logger, model.Name, model.Description.Device, model.Description.Executor, folder.Path);
+        Log.ModelLoaded(logger, model.Name, model.Engine.Device, model.Executor, folder.Path);
         Retire(before);
     }
 
@@ -288,7 +288,7 @@ internal sealed class ModelManager(
     {
         var models = new ModelCatalog(_entries.Values.Select(entry => entry.Model).OfType<ServedModel>());
         metrics.Follow(models);
-        serving.Show(models);
+        registry.Show(models);
         return models;
     }
 

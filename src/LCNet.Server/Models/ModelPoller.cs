@@ -1,7 +1,7 @@
 namespace LCNet.Server;
 
 /// <summary>Looks at the models' folder again and again.</summary>
-internal sealed class ModelPoller(ServerOptions options, Serving serving, ModelManager models, TimeProvider time, ILogger<ModelPoller> logger) : BackgroundService
+internal sealed class ModelPoller(ServerOptions options, ModelRegistry registry, ModelManager models, TimeProvider time, ILogger<ModelPoller> logger) : BackgroundService
 {
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -14,7 +14,7 @@ internal sealed class ModelPoller(ServerOptions options, Serving serving, ModelM
                 // From the end of a look: loading may take longer.
                 await Task.Delay(options.ModelPollInterval, time, stoppingToken).ConfigureAwait(false);
                 string? before = problem;
-                problem = serving.Shown is null ? null : Poll();
+                problem = registry.Shown is null ? null : Poll();
                 if (problem is not null && problem != before)
                 {
                     Log.ModelsUnreadable(logger, problem);

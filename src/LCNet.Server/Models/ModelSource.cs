@@ -23,7 +23,7 @@ internal sealed class ModelSource(ServerOptions options, IEngineLoader loader, T
             var model = new ServedModel(engine, _options, time);
             if (engine.Fallback is { } problem)
             {
-                Log.ExecutorFellBack(logger, model.Name, model.Description.Executor, problem);
+                Log.ExecutorFellBack(logger, model.Name, model.Executor, problem);
             }
 
             return model;
@@ -49,13 +49,10 @@ internal sealed class ModelSource(ServerOptions options, IEngineLoader loader, T
         }
     }
 
-    // What is let in is not refused by the engine any more.
     private static EngineOptions Engine(ServerOptions options) => new()
     {
         Device = options.Device,
         Executor = options.Executor,
-        Workers = options.Workers,
-        MaxQueue = options.MaxUnderWay,
         MaxBatch = options.BatchMaxImages,
         MaxDelay = options.BatchMaxDelay,
         FlopsBudget = options.BatchMaxFlops,

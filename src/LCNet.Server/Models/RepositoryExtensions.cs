@@ -42,13 +42,13 @@ internal static class RepositoryExtensions
         Map(BasePath + "/index", [], (_, request) => (StatusCodes.Status200OK, Json(Index(models, request.Ready), RepositoryJson.Default.RepositoryModelArray)));
         Map(ModelPath + "/load", [], (model, _) => models.Load(model) switch
         {
-            null => NotFound($"there is no model {Refusals.Quote(model)} in the folder"),
+            null => NotFound($"there is no model {ServerError.Quote(model)} in the folder"),
             [] => (StatusCodes.Status200OK, null),
             { } problems => Error(StatusCodes.Status400BadRequest, string.Join("; ", problems)),
         });
 
         // No model depends on another.
-        Map(ModelPath + "/unload", ["unload_dependents"], (model, _) => models.Unload(model) ? (StatusCodes.Status200OK, null) : NotFound($"the model {Refusals.Quote(model)} is not served"));
+        Map(ModelPath + "/unload", ["unload_dependents"], (model, _) => models.Unload(model) ? (StatusCodes.Status200OK, null) : NotFound($"the model {ServerError.Quote(model)} is not served"));
     }
 
     private static RepositoryModel[] Index(ModelManager models, bool ready) =>

@@ -25,7 +25,7 @@ internal sealed record RepositoryRequest(bool Ready)
             using JsonDocument document = JsonDocument.Parse(body);
             return Read(document.RootElement, parameters);
         }
-        catch (LiveTooLargeException)
+        catch (ServerError)
         {
             return (null, $"the request has more than {MaxBytes} bytes; a model is loaded from the folder alone, and its files cannot be sent");
         }
@@ -53,12 +53,12 @@ internal sealed record RepositoryRequest(bool Ready)
                 case { Name: "parameters", Value.ValueKind: JsonValueKind.Object }:
                     if (property.Value.EnumerateObject().FirstOrDefault(parameter => !parameters.Contains(parameter.Name)) is { Value.ValueKind: not JsonValueKind.Undefined } other)
                     {
-                        return (null, $"parameters: {Refusals.Quote(other.Name)} is not taken; a model is what lies in its folder");
+                        return (null, $"parameters: {ServerError.Quote(other.Name)} is not taken; a model is what lies in its folder");
                     }
 
                     break;
                 default:
-                    return (null, $"{Refusals.Quote(property.Name)} is not taken, or not of this form");
+                    return (null, $"{ServerError.Quote(property.Name)} is not taken, or not of this form");
             }
         }
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using LCNet.Bundles;
 using LCNet.Runtime;
-using LCNet.V1;
+using LCNet.Server.Admission;
 
 namespace LCNet.Server;
 
@@ -15,10 +15,7 @@ internal sealed class ServedModel : IDisposable
     private const int MostTrials = 20;
     private static readonly TimeSpan TrialTime = TimeSpan.FromMilliseconds(200);
 
-    private readonly ImageThreads _threads;
-    private readonly BrownoutController? _brownout;
-    private readonly ITimer? _brownoutSteps;
-    private readonly double _defaultEffort;
+    private readonly ModelWorker[] _workers;
     private readonly TaskCompletionSource _unused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _uses = 1;
 
@@ -29,47 +26,32 @@ internal sealed class ServedModel : IDisposable
     public ServedModel(InferenceEngine engine, ServerOptions options, TimeProvider time)
     {
         Engine = engine;
+        Version = engine.Bundle.Manifest.Version.ToString(CultureInfo.InvariantCulture);
         Health = new ModelHealth(options.MaxFailures);
-        Description = Describe(engine);
-        _defaultEffort = options.DefaultEffort;
-        Queue = new AdmissionControl(
-            new AdmissionOptions
-            {
-                Slots = options.MaxUnderWay,
-                MaxCount = options.MaxQueue,
-                MaxBytes = options.MaxQueueBytes,
-                MaxDelay = options.QueueObjective,
-                Quantum = engine.Bundle.Flops.Dense,
-            },
-            time);
-        if (options.Brownout)
+        Queue = new AdmissionQueue(options.Admission(engine.Bundle.Flops.Dense), time);
+        Effort = new EffortPolicy(engine.Efforts, Queue, options.BrownoutRange(engine.Efforts), options.DefaultEffort, time);
+        _workers = [.. Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ModelWorker(engine, options.ImageLimits, Queue))];
+        Learn(_workers[0]);
+        foreach (ModelWorker worker in _workers)
         {
-            _brownout = new BrownoutController(
-                engine.Efforts,
-                new BrownoutOptions
-                {
-                    Effort = options.DefaultEffort,
-                    LeastEffort = Math.Min(options.DefaultEffort, options.BrownoutEffort ?? engine.Efforts.LeastEffort),
-                    Objective = options.QueueObjective,
-                },
-                time);
-        }
-
-        ClassifyBuffers[] buffers = [.. Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ClassifyBuffers(engine, options.ImageLimits))];
-        Learn(buffers[0]);
-        _threads = new ImageThreads(Queue, buffers);
-        if (_brownout is { } brownout)
-        {
-            TimeSpan period = BrownoutPeriod(options.QueueObjective);
-            _brownoutSteps = time.CreateTimer(_ => StepBrownout(brownout), null, period, period);
+            worker.Start();
         }
     }
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Its network.</summary>
     public InferenceEngine Engine { get; }
 
+    /// <summary>Its name.</summary>
+    public string ModelName => Engine.Bundle.Manifest.Model;
+
+    /// <summary>Its version, as callers write it.</summary>
+    public string Version { get; }
+
+    /// <summary>What runs its network, for example <c>simd</c>.</summary>
+    public string Executor => Enum.GetName(Engine.Executor)!.ToLowerInvariant();
+
     /// <summary>Name and version, for people.</summary>
-    public string Name => $"{Description.Name} version {Description.Version}";
+    public string Name => $"{ModelName} version {Version}";
 
     /// <summary>What it takes.</summary>
     public InputSpec Input => Engine.Bundle.Manifest.Input;
@@ -77,28 +59,20 @@ internal sealed class ServedModel : IDisposable
     /// <summary>Its class names, in the order of the logits.</summary>
     public IReadOnlyList<string> Labels => Engine.Bundle.Manifest.Labels;
 
-    /// <summary>What callers are told of it. Shared between replies, so never changed.</summary>
-    public Model Description { get; }
-
     /// <summary>Whether its device works.</summary>
     public ModelHealth Health { get; }
 
     /// <summary>Where its requests wait.</summary>
-    public AdmissionControl Queue { get; }
+    public AdmissionQueue Queue { get; }
 
-    /// <summary>The effort in force for requests that state neither an effort nor a cap. To read it changes nothing: a timer alone steps the controller.</summary>
-    public double Effort => _brownout?.Effort ?? _defaultEffort;
-
-    /// <summary>What an image is expected to cost if it ran now, in FLOPs.</summary>
-    public long PlannedFlops(Dial dial) => Math.Min(dial.Cap, (long)Engine.Efforts.FlopsFor(dial.IsFree ? Effort : dial.Effort));
-
-    /// <summary>The dial of an image whose turn has come: one that the caller left free is set to the effort in force.</summary>
-    public Dial Turn(Dial dial) => dial.IsFree ? new Dial(Effort, dial.Cap) : dial;
+    /// <summary>The effort of requests that leave it to the server.</summary>
+    public EffortPolicy Effort { get; }
 
     /// <summary>Tries whether its device works, with an image of zeros, on the calling thread. What it throws is what an image's run would.</summary>
     public void Probe()
     {
-        Engine.RunAsync(new float[Input.Length], 1, Planner.NoCap, Engine.CreateResult(), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        using EngineSession session = Engine.CreateSession();
+        session.Run(new float[Input.Length], 1, Planner.NoCap, Engine.CreateResult(), CancellationToken.None);
         Health.Succeed();
     }
 
@@ -141,67 +115,30 @@ internal sealed class ServedModel : IDisposable
     /// <summary>Frees it. Call it once nothing waits.</summary>
     public void Dispose()
     {
-        _brownoutSteps?.Dispose();
-        _threads.Dispose();
+        Effort.Dispose();
+        Queue.Close();
+        Array.ForEach(_workers, worker => worker.Join());
 
         // What the libraries of a device that has failed do when they are told to free something is nobody's promise; they are left alone.
         if (!Health.HasFailed)
         {
+            Array.ForEach(_workers, worker => worker.Dispose());
             Engine.Dispose();
         }
     }
 
-    // Often enough that an objective's worth of waiting is met in many small steps, and no more than a thousand times a second.
-    private static TimeSpan BrownoutPeriod(TimeSpan objective) => TimeSpan.FromMilliseconds(Math.Clamp(objective.TotalMilliseconds / 50, 1, 100));
-
-    private void StepBrownout(BrownoutController brownout) => Queue.ElasticFlops = (long)Engine.Efforts.FlopsFor(brownout.Observe(Queue.ExpectedDelay));
-
     // How fast this machine is, so that the first burst already meets a queue of the right length. The first run is slow: it compiles.
-    private void Learn(ClassifyBuffers buffers)
+    private void Learn(ModelWorker worker)
     {
         long first = Stopwatch.GetTimestamp();
         for (int run = 0; run < 2 || (run < MostTrials && Stopwatch.GetElapsedTime(first) < TrialTime); run++)
         {
             long began = Stopwatch.GetTimestamp();
-            Engine.RunAsync(buffers.Input, 1, Planner.NoCap, buffers.Result, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            worker.Session.Run(worker.Input, 1, Planner.NoCap, worker.Result, CancellationToken.None);
             if (run > 0)
             {
-                Queue.Learn(buffers.Result.ExecutedFlops, Stopwatch.GetElapsedTime(began));
+                Queue.Learn(worker.Result.ExecutedFlops, Stopwatch.GetElapsedTime(began));
             }
         }
-    }
-
-    private static Model Describe(InferenceEngine engine)
-    {
-        Bundle bundle = engine.Bundle;
-        BundleManifest manifest = bundle.Manifest;
-        return new Model
-        {
-            Name = manifest.Model,
-            Version = manifest.Version.ToString(CultureInfo.InvariantCulture),
-            Labels = { manifest.Labels },
-            InputWidth = manifest.Input.Width,
-            InputHeight = manifest.Input.Height,
-            DenseFlops = bundle.Flops.Dense,
-            MinimumFlops = bundle.Flops.Minimum,
-            BlockChannels = { manifest.Blocks.Select(block => block.Channels) },
-            Efforts =
-            {
-                manifest.Calibration.Select(point => new EffortPoint
-                {
-                    Effort = point.Effort,
-                    MeanFlops = point.MeanFlops,
-                    P95Flops = point.P95Flops,
-                    Top1 = point.Top1,
-                    Top1StandardError = point.Top1StandardError,
-                    Milliseconds = point.Milliseconds ?? 0,
-                }),
-            },
-            Data = manifest.Provenance.Data,
-            Device = engine.Device,
-            Executor = Enum.GetName(engine.Executor)!.ToLowerInvariant(),
-            ExecutorFallback = engine.Fallback ?? string.Empty,
-            TimedOn = manifest.TimedOn ?? string.Empty,
-        };
     }
 }

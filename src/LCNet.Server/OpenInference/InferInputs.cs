@@ -33,7 +33,7 @@ internal static class InferInputs
         InferParameters.CheckTensor(tensor.Parameters, Field, problems);
         if (tensor.Name is not (Image or Tensor))
         {
-            problems.Add($"{Field}.name: {Refusals.Quote(tensor.Name)} is neither {Image} nor {Tensor}");
+            problems.Add($"{Field}.name: {ServerError.Quote(tensor.Name)} is neither {Image} nor {Tensor}");
             return [];
         }
 
@@ -41,7 +41,7 @@ internal static class InferInputs
         string datatype = files ? InferTypes.Bytes : InferTypes.Fp32;
         if (tensor.Datatype != datatype)
         {
-            problems.Add($"{Field}.datatype: {Refusals.Quote(tensor.Datatype)} is not {datatype}, the type of {tensor.Name}");
+            problems.Add($"{Field}.datatype: {ServerError.Quote(tensor.Datatype)} is not {datatype}, the type of {tensor.Name}");
         }
 
         return ReadContents(request, input, files, CountOf(tensor, files, input, maxBatch, problems), problems);

@@ -23,8 +23,8 @@ internal static class InferMetadata
     /// <param name="all">Every model, for the other versions.</param>
     public static ModelMetadataResponse Of(ServedModel model, IReadOnlyList<ServedModel> all) => new()
     {
-        Name = model.Description.Name,
-        Versions = { all.Where(other => other.Description.Name == model.Description.Name).Select(other => other.Description.Version) },
+        Name = model.ModelName,
+        Versions = { all.Where(other => other.ModelName == model.ModelName).Select(other => other.Version) },
         Platform = Platform,
         Inputs =
         {
@@ -36,8 +36,8 @@ internal static class InferMetadata
         {
             { "inputs", $"one of {InferInputs.Image} and {InferInputs.Tensor}" },
             { "labels", JsonSerializer.Serialize(model.Labels) },
-            { "dense_flops", model.Description.DenseFlops.ToString(CultureInfo.InvariantCulture) },
-            { "minimum_flops", model.Description.MinimumFlops.ToString(CultureInfo.InvariantCulture) },
+            { "dense_flops", model.Engine.Bundle.Flops.Dense.ToString(CultureInfo.InvariantCulture) },
+            { "minimum_flops", model.Engine.Bundle.Flops.Minimum.ToString(CultureInfo.InvariantCulture) },
         },
     };
 

@@ -44,7 +44,7 @@ internal static class InferOutputs
             InferOutput? found = All.FirstOrDefault(candidate => candidate.Name == output.Name);
             if (found is null)
             {
-                problems.Add($"outputs[{i}].name: there is no output {Refusals.Quote(output.Name)}; ModelMetadata names them");
+                problems.Add($"outputs[{i}].name: there is no output {ServerError.Quote(output.Name)}; ModelMetadata names them");
             }
             else if (chosen.Contains(found))
             {

@@ -24,7 +24,7 @@ internal static class InferParameters
     /// <param name="model">That will run.</param>
     /// <param name="defaultEffort">For requests with neither effort nor cap.</param>
     /// <param name="problems">Takes a line a breach.</param>
-    public static Dial Read(MapField<string, InferParameter> parameters, ServedModel model, double defaultEffort, List<string> problems)
+    public static ComputeBudget Read(MapField<string, InferParameter> parameters, ServedModel model, double defaultEffort, List<string> problems)
     {
         double? effort = null;
         long? maxFlops = null;
@@ -45,11 +45,11 @@ internal static class InferParameters
                 continue;
             }
 
-            problems.Add($"parameters: there is no parameter {Refusals.Quote(name)}; {Effort} and {MaxFlops} are taken");
+            problems.Add($"parameters: there is no parameter {ServerError.Quote(name)}; {Effort} and {MaxFlops} are taken");
             break;
         }
 
-        return DialRules.Check(effort, maxFlops, model, defaultEffort, prefix: "parameters.", problems);
+        return ComputeBudget.Check(effort, maxFlops, model, defaultEffort, prefix: "parameters.", problems);
     }
 
     /// <summary>Checks the parameters of a tensor, of which none is taken.</summary>
@@ -57,7 +57,7 @@ internal static class InferParameters
     {
         if (parameters.Keys.FirstOrDefault(name => !IdleOfTensors.Contains(name)) is { } other)
         {
-            problems.Add($"{field}.parameters: there is no parameter {Refusals.Quote(other)}; none is taken");
+            problems.Add($"{field}.parameters: there is no parameter {ServerError.Quote(other)}; none is taken");
         }
     }
 

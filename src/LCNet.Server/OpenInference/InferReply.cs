@@ -15,8 +15,8 @@ internal static class InferReply
     {
         var reply = new ModelInferResponse
         {
-            ModelName = model.Description.Name,
-            ModelVersion = model.Description.Version,
+            ModelName = model.ModelName,
+            ModelVersion = model.Version,
             Id = id,
             Parameters =
             {

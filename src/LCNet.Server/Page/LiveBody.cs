@@ -6,13 +6,13 @@ internal static class LiveBody
     private const int FirstBytes = 64 * 1024;
 
     /// <summary>Reads it.</summary>
-    /// <exception cref="LiveTooLargeException">It is larger than an image may be.</exception>
+    /// <exception cref="ServerError">It is larger than an image may be.</exception>
     /// <exception cref="BadHttpRequestException">It ends too early or comes too slowly.</exception>
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpRequest request, int limit, CancellationToken cancellation)
     {
         if (request.ContentLength > limit)
         {
-            throw new LiveTooLargeException($"the image has {request.ContentLength} bytes; the limit is {limit}");
+            throw ServerError.TooLarge($"encoded_image: the image has {request.ContentLength} bytes; the limit is {limit}");
         }
 
         // Memory is taken as bytes come, whatever was announced. One byte more than there may be tells whether there is more.
@@ -23,7 +23,7 @@ internal static class LiveBody
             length += read;
             if (length > limit)
             {
-                throw new LiveTooLargeException($"the image has more than {limit} bytes, the limit");
+                throw ServerError.TooLarge($"encoded_image: the image has more than {limit} bytes, the limit");
             }
 
             if (length == bytes.Length)

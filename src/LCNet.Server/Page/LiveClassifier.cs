@@ -11,7 +11,7 @@ namespace LCNet.Server;
 /// Classifies an image for the page: the rules, the queue, the limits and the counters of the gRPC call, and the plan in full besides.
 /// Thread-safe.
 /// </summary>
-internal sealed class LiveClassifier(Serving serving, ImageClassifier classifier, Callers callers, ServerOptions options, ServerMetrics metrics, ILogger<LiveClassifier> logger)
+internal sealed class LiveClassifier(ModelRegistry registry, InferencePipeline pipeline, Callers callers, ServerOptions options, ServerMetrics metrics, ILogger<LiveClassifier> logger)
 {
     /// <summary>Answers a request, whatever is wrong with it.</summary>
     public async Task AnswerAsync(HttpContext context)
@@ -81,15 +81,14 @@ internal sealed class LiveClassifier(Serving serving, ImageClassifier classifier
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
-            (StatusCode status, LiveProblem problem) = LiveRefusals.Of(exception);
-            if (status == StatusCode.Internal)
+            ServerError error = HttpErrors.Find(exception, LivePageExtensions.ClassifyPath);
+            if (error.Status == StatusCode.Internal)
             {
                 Log.CallFailed(logger, LivePageExtensions.ClassifyPath, exception);
             }
 
-            context.Response.StatusCode = problem.Status;
-            await PageHeaders.WriteAsync(context, "application/problem+json", JsonSerializer.SerializeToUtf8Bytes(problem, LiveJson.Default.LiveProblem)).ConfigureAwait(false);
-            return status;
+            await HttpErrors.WriteAsync(context, error, (exception as BadHttpRequestException)?.StatusCode).ConfigureAwait(false);
+            return error.Status;
         }
     }
 
@@ -97,16 +96,16 @@ internal sealed class LiveClassifier(Serving serving, ImageClassifier classifier
     {
         // What can be refused without the image is refused before it is read.
         IQueryCollection query = context.Request.Query;
-        using ModelUse use = serving.Use(query["model"].ToString(), query["version"].ToString());
+        using ModelUse use = registry.Use(query["model"].ToString(), query["version"].ToString());
         ServedModel model = use.Model;
         measured.Begin(model);
         ClassifyRequest request = LiveRequest.Read(query);
         ReadOnlyMemory<byte> image = await LiveBody.ReadAsync(context.Request, options.MaxImageBytes, context.RequestAborted).ConfigureAwait(false);
         request.EncodedImage = UnsafeByteOperations.UnsafeWrap(image);
         ClassifySettings settings = ClassifyRules.Check(request, model, options.DefaultEffort);
-        var job = new ImageJob(model, [ClassifyRules.Input(request)], settings.Dial, callers.Of(context));
-        return await classifier.RunAsync(
-            job,
+        var inference = new InferenceRequest(model, [ClassifyRules.Input(request)], settings.Budget, callers.Of(context));
+        return await pipeline.RunAsync(
+            inference,
             (result, waited) =>
             {
                 ClassifyResponse reply = ClassifyReply.From(request.Id, model, settings.TopK, waited, result);

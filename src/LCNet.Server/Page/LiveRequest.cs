@@ -17,7 +17,7 @@ internal static class LiveRequest
 
     /// <summary>Makes it, without its image.</summary>
     /// <param name="query">May have <c>model</c>, <c>version</c> and <c>effort</c>.</param>
-    /// <exception cref="RpcException">INVALID_ARGUMENT: the effort is no number.</exception>
+    /// <exception cref="ServerError">INVALID_ARGUMENT: the effort is no number.</exception>
     public static ClassifyRequest Read(IQueryCollection query)
     {
         var request = new ClassifyRequest
@@ -30,7 +30,7 @@ internal static class LiveRequest
         {
             request.Effort = double.TryParse(effort, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
                 ? value
-                : throw Refusals.InvalidArgument($"effort: {Refusals.Quote(effort)} is not a number");
+                : throw ServerError.InvalidArgument($"effort: {ServerError.Quote(effort)} is not a number");
         }
 
         return request;

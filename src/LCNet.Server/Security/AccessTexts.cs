@@ -8,7 +8,7 @@ internal static class AccessTexts
     private const string WrongKey = "there is no such API key";
 
     /// <summary>What a stream is told whose key was taken out of the file.</summary>
-    public static RpcException Revoked() => new(new Status(StatusCode.Unauthenticated, WrongKey));
+    public static ServerError Revoked() => new(StatusCode.Unauthenticated, WrongKey);
 
     /// <summary>What a caller is told.</summary>
     public static string Of(AccessProblem problem) => problem switch
@@ -27,7 +27,7 @@ internal static class AccessTexts
         HttpResponse response = context.Response;
         if (overGrpc)
         {
-            StatusReply.Write(response, forbidden ? StatusCode.PermissionDenied : StatusCode.Unauthenticated, Of(problem));
+            GrpcErrors.Write(response, new ServerError(forbidden ? StatusCode.PermissionDenied : StatusCode.Unauthenticated, Of(problem)));
             return Task.CompletedTask;
         }
 

@@ -68,7 +68,7 @@ internal sealed class BudgetedReader(HttpContext context, ReceiveBudget budget, 
             _inner.AdvanceTo(result.Buffer.End);
             Set(0);
             refused(refusal);
-            throw RefusalTexts.Exception(refusal);
+            throw GrpcErrors.ToException(ServerError.Refused(refusal));
         }
 
         _held = Math.Max(_held, result.Buffer.Length);

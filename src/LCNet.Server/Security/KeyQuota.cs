@@ -16,7 +16,7 @@ internal sealed class KeyQuota(ApiKey key, TimeProvider time)
     private int _concurrent;
 
     /// <summary>Whether not even the cheapest image would be let in, and why not.</summary>
-    public AdmissionRefusal? Glance()
+    public AdmissionRefusal? CheckAny()
     {
         lock (_lock)
         {

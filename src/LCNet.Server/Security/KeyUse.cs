@@ -15,8 +15,7 @@ internal sealed class KeyUse : IDisposable
     /// <param name="images">How many images.</param>
     /// <param name="planned">FLOPs that they are planned to cost together.</param>
     /// <returns>Null where there is no key, and so no limit.</returns>
-    /// <exception cref="AdmissionRefusedException">The key may not do that much now.</exception>
-    /// <exception cref="Grpc.Core.RpcException">UNAUTHENTICATED: the key is no longer in the file.</exception>
+    /// <exception cref="ServerError">RESOURCE_EXHAUSTED: the key may not do that much now. UNAUTHENTICATED: it is no longer in the file.</exception>
     public static KeyUse? Begin(ApiKey? key, int images, long planned)
     {
         if (key is null)
@@ -29,7 +28,7 @@ internal sealed class KeyUse : IDisposable
             throw AccessTexts.Revoked();
         }
 
-        return key.Quota.Enter(images, planned) is { } refusal ? throw new AdmissionRefusedException(refusal) : new KeyUse(key.Quota, images, planned);
+        return key.Quota.Enter(images, planned) is { } refusal ? throw ServerError.Refused(refusal) : new KeyUse(key.Quota, images, planned);
     }
 
     /// <summary>An image has run.</summary>

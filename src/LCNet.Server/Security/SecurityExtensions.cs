@@ -76,7 +76,7 @@ internal static class SecurityExtensions
 
             using var body = new BudgetedReader(context, budget, identity.Of(context), refusal =>
             {
-                CallFailures.Enter(context);
+                GrpcStatusMiddleware.Enter(context);
                 metrics.Of(null).Refuse(refusal.Reason);
             });
             context.Features.Set<IRequestBodyPipeFeature>(body);

@@ -11,7 +11,7 @@ internal static class RequestMeasurement
 {
     private static readonly object Request = new();
 
-    /// <summary>Measures every call. Goes before what puts right the status of calls, <see cref="CallFailures.UseCallFailures"/>.</summary>
+    /// <summary>Measures every call. Goes before what puts right the status of calls, <see cref="GrpcStatusMiddleware.UseGrpcStatus"/>.</summary>
     public static void UseRequestMeasurement(this WebApplication app)
     {
         ServerMetrics metrics = app.Services.GetRequiredService<ServerMetrics>();
@@ -47,7 +47,7 @@ internal static class RequestMeasurement
 
     private static StatusCode StatusOf(HttpContext context)
     {
-        StatusCode status = CallFailures.StatusOf(context);
+        StatusCode status = GrpcStatusMiddleware.StatusOf(context);
 
         // A caller that went away was told nothing.
         return status == StatusCode.Unknown && context.RequestAborted.IsCancellationRequested ? StatusCode.Cancelled : status;

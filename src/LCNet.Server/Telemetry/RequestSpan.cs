@@ -30,8 +30,8 @@ internal static class RequestSpan
 
     /// <summary>Says what the images of a batch cost together.</summary>
     public static void Describe(ServedModel model, InferRows rows) => Current?
-        .SetTag("lcnet.model", model.Description.Name)
-        .SetTag("lcnet.version", model.Description.Version)
+        .SetTag("lcnet.model", model.ModelName)
+        .SetTag("lcnet.version", model.Version)
         .SetTag("lcnet.images", rows.Count)
         .SetTag("lcnet.effort", rows.Effort[0])
         .SetTag("lcnet.device", model.Engine.Device)

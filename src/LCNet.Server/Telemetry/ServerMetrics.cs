@@ -24,16 +24,16 @@ internal sealed class ServerMetrics
     private static readonly KeyValuePair<string, object?>[] AccessProblems =
         [.. Enum.GetNames<AccessProblem>().Select(name => KeyValuePair.Create("reason", (object?)JsonNamingPolicy.SnakeCaseLower.ConvertName(name)))];
 
-    private readonly Serving _serving;
+    private readonly ModelRegistry _registry;
     private readonly ServerInstruments _instruments;
     private FrozenDictionary<string, ModelMetrics> _models = FrozenDictionary<string, ModelMetrics>.Empty;
 
     /// <summary>Makes the instruments.</summary>
     /// <param name="meters">Owns the meter.</param>
-    /// <param name="serving">Whether calls are taken.</param>
-    public ServerMetrics(IMeterFactory meters, Serving serving)
+    /// <param name="registry">Whether calls are taken.</param>
+    public ServerMetrics(IMeterFactory meters, ModelRegistry registry)
     {
-        _serving = serving;
+        _registry = registry;
         Meter meter = meters.Create(MeterName);
         _instruments = new ServerInstruments(meter);
         Unknown = new ModelMetrics(_instruments, UnknownModel, UnknownStatuses);
@@ -57,8 +57,8 @@ internal sealed class ServerMetrics
         meter.CreateObservableGauge("lcnet.queue.delay", () => OfServed(models => models.Max(model => model.Queue.ExpectedDelay.TotalSeconds)), "s", "How long what waits is expected to take");
         meter.CreateObservableGauge("lcnet.capacity", () => OfServed(models => models.Max(model => model.Queue.FlopsPerSecond)), "{flop}/s", "Planned FLOPs a second that a model gets done while it is busy, as lately measured");
         meter.CreateObservableGauge("lcnet.in_flight", () => Volatile.Read(ref _models).Values.Select(model => new Measurement<int>(model.InFlight, model.Tags)), "{request}", "Requests that have begun and not ended");
-        meter.CreateObservableGauge("lcnet.effort", () => OfServed(models => models.Min(model => model.Effort)), null, "Effort of requests that state neither effort nor a cap");
-        meter.CreateObservableGauge("lcnet.models.loaded", () => _serving.Current?.All.Count ?? 0, "{model}", "Versions of models that take calls");
+        meter.CreateObservableGauge("lcnet.effort", () => OfServed(models => models.Min(model => model.Effort.Current)), null, "Effort of requests that state neither effort nor a cap");
+        meter.CreateObservableGauge("lcnet.models.loaded", () => _registry.Current?.All.Count ?? 0, "{model}", "Versions of models that take calls");
     }
 
     /// <summary>For requests that name no model that is served.</summary>
@@ -70,14 +70,14 @@ internal sealed class ServerMetrics
         var metrics = new Dictionary<string, ModelMetrics>(_models, StringComparer.Ordinal);
         foreach (ServedModel model in models.All)
         {
-            string name = model.Description.Name;
+            string name = model.ModelName;
             if (!metrics.TryGetValue(name, out ModelMetrics? measures))
             {
                 measures = new ModelMetrics(_instruments, name, ModelStatuses);
                 metrics.Add(name, measures);
             }
 
-            measures.Show(model.Description.BlockChannels.Count);
+            measures.Show(model.Engine.Bundle.Manifest.Blocks.Count);
         }
 
         Volatile.Write(ref _models, metrics.ToFrozenDictionary(StringComparer.Ordinal));
@@ -87,7 +87,7 @@ internal sealed class ServerMetrics
     public void Changed(ModelChange change) => _instruments.ModelChanges.Add(1, Tag(change));
 
     /// <summary>Measures of a model that is served; null for those of no model in particular.</summary>
-    public ModelMetrics Of(ServedModel? model) => model is null ? Unknown : Volatile.Read(ref _models)[model.Description.Name];
+    public ModelMetrics Of(ServedModel? model) => model is null ? Unknown : Volatile.Read(ref _models)[model.ModelName];
 
     /// <summary>A call or a connection was turned away.</summary>
     public void RefuseAccess(AccessProblem problem) => _instruments.AccessRefusals.Add(1, AccessProblems[(int)problem]);
@@ -97,7 +97,7 @@ internal sealed class ServerMetrics
     // Of the versions of each model that are shown, whether they take calls or not.
     private IEnumerable<Measurement<T>> OfServed<T>(Func<IEnumerable<ServedModel>, T> value)
         where T : struct =>
-        (_serving.Shown?.All ?? []).GroupBy(Of).Select(versions => new Measurement<T>(value(versions), versions.Key.Tags));
+        (_registry.Shown?.All ?? []).GroupBy(Of).Select(versions => new Measurement<T>(value(versions), versions.Key.Tags));
 
     private IEnumerable<Measurement<long>> OfBlocks(Func<BlockMetrics, long> value) =>
         Volatile.Read(ref _models).Values.SelectMany(model => model.Blocks).Select(block => new Measurement<long>(value(block), block.Tags));

@@ -22,7 +22,7 @@ public sealed class ShippedServer : IAsyncLifetime
     {
         Server = await RunningServer.StartAsync(Models, new Dictionary<string, string>());
         string version = Directory.GetDirectories(Directory.GetDirectories(Models).Single()).Single();
-        _engine = InferenceEngine.Load(Bundle.Open(version), new EngineOptions { Workers = 1 });
+        _engine = InferenceEngine.Load(Bundle.Open(version), new EngineOptions());
     }
 
     public ValueTask DisposeAsync()
@@ -41,7 +41,8 @@ public sealed class ShippedServer : IAsyncLifetime
         float[] values = new float[input.Length];
         Pixels.Normalise(rgb, input.Mean, input.Std, values);
         InferenceResult result = _engine.CreateResult();
-        await _engine.RunAsync(values, effort, Planner.NoCap, result, TestContext.Current.CancellationToken);
+        using EngineSession session = _engine.CreateSession();
+        session.Run(values, effort, Planner.NoCap, result, TestContext.Current.CancellationToken);
         return result.Plan;
     }
 }

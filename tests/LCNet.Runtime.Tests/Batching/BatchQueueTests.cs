@@ -124,7 +124,7 @@ public class BatchQueueTests
 
     private BatchItem Add(BatchQueue queue, double estimate)
     {
-        var item = new BatchItem((_, _) => { });
+        var item = new BatchItem(null);
         item.Begin(default, estimate, _time.GetTimestamp());
         queue.Add(item);
         return item;

@@ -42,7 +42,7 @@ public sealed class DynamicBatcherTests : IDisposable
     {
         using DynamicBatcher batcher = Batcher(maxImages: 2);
         InferenceResult waited = _newResult();
-        Task first = batcher.RunAsync(Image(1, waited), 1, Cancellation).AsTask();
+        Task first = Start(batcher, Image(1, waited), 1, Cancellation);
         _time.WaitForTimer(Delay, Cancellation);
         _time.Advance(TimeSpan.FromMilliseconds(3));
         Task second = Run(batcher, 2);
@@ -69,32 +69,13 @@ public sealed class DynamicBatcherTests : IDisposable
     }
 
     [Fact]
-    public async Task RunAsync_QueueFull_RefusesOneMore()
-    {
-        using DynamicBatcher batcher = Batcher(maxImages: 2, maxQueue: 1);
-        Task[] running = [Run(batcher, 1), Run(batcher, 2)];
-        await _began.WaitAsync(Cancellation);
-        Task[] waiting = [Run(batcher, 3), Run(batcher, 4), Run(batcher, 5)];
-        QueueFullException exception = await Assert.ThrowsAsync<QueueFullException>(() => Run(batcher, 6));
-        Assert.Contains("3 images", exception.Message, StringComparison.Ordinal);
-        Assert.Equal(3, batcher.Waiting);
-        _mayRun.Release(2);
-        await Task.WhenAll([.. running, .. waiting[..2]]);
-        _mayRun.Release(2);
-        _time.WaitForTimer(Delay, Cancellation);
-        await Task.WhenAll(waiting[2], Run(batcher, 7));
-        Assert.Equal([[1f, 2f], [3f, 4f], [5f, 7f]], _batches);
-    }
-
-    [Fact]
     public async Task RunAsync_CancelledWhileWaiting_FreesItsPlaceAndDoesNotRun()
     {
-        using DynamicBatcher batcher = Batcher(maxImages: 1, maxQueue: 1);
+        using DynamicBatcher batcher = Batcher(maxImages: 1);
         Task running = Run(batcher, 1);
         await _began.WaitAsync(Cancellation);
         using var cancellation = new CancellationTokenSource();
-        Task[] waiting = [Run(batcher, 2), batcher.RunAsync(Image(3, _newResult()), 1, cancellation.Token).AsTask()];
-        await Assert.ThrowsAsync<QueueFullException>(() => Run(batcher, 4));
+        Task[] waiting = [Run(batcher, 2), Run(batcher, 3, cancellation: cancellation.Token)];
         await cancellation.CancelAsync();
         OperationCanceledException exception = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting[1]);
         Assert.Equal(cancellation.Token, exception.CancellationToken);
@@ -108,9 +89,9 @@ public sealed class DynamicBatcherTests : IDisposable
     public async Task RunAsync_CancelledBeforeOrAfterItsTurn_DoesNotWaitOrIsNotStopped()
     {
         using DynamicBatcher batcher = Batcher(maxImages: 1);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => batcher.RunAsync(Image(1, _newResult()), 1, new CancellationToken(true)).AsTask());
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Run(batcher, 1, cancellation: new CancellationToken(true)));
         using var cancellation = new CancellationTokenSource();
-        Task running = batcher.RunAsync(Image(2, _newResult()), 1, cancellation.Token).AsTask();
+        Task running = Run(batcher, 2, cancellation: cancellation.Token);
         await _began.WaitAsync(Cancellation);
         await cancellation.CancelAsync();
         Assert.False(running.IsCompleted);
@@ -138,7 +119,7 @@ public sealed class DynamicBatcherTests : IDisposable
     [Fact]
     public async Task Dispose_ImagesWait_FailsThemOnceTheBatchHasEnded()
     {
-        DynamicBatcher batcher = Batcher(maxImages: 1, maxQueue: 100_000);
+        DynamicBatcher batcher = Batcher(maxImages: 1);
         Task running = Run(batcher, 1);
         await _began.WaitAsync(Cancellation);
         Task waiting = Run(batcher, 2);
@@ -163,25 +144,26 @@ public sealed class DynamicBatcherTests : IDisposable
     public async Task RunAsync_ManyCallersOfWhomSomeGiveUp_EachGetsItsOwnEnd()
     {
         _mayRun.Release(int.MaxValue);
-        using var batcher = new DynamicBatcher(Answer, new BatchQueue(8, TimeSpan.Zero, double.MaxValue, TimeProvider.System), 8, 1000, TimeProvider.System);
+        using var batcher = new DynamicBatcher(Answer, new BatchQueue(8, TimeSpan.Zero, double.MaxValue, TimeProvider.System), 8, TimeProvider.System);
         int given = 0;
         await Parallel.ForAsync(0, 16, Cancellation, async (caller, _) =>
         {
             var random = new Random(caller);
             InferenceResult result = _newResult();
+            using BatchItem item = batcher.CreateItem();
             for (int i = 0; i < 500; i++)
             {
                 int name = (caller * 1000) + i;
                 using var cancellation = new CancellationTokenSource();
                 try
                 {
-                    ValueTask running = batcher.RunAsync(Image(name, result), 1, cancellation.Token);
+                    batcher.Begin(item, Image(name, result), 1, cancellation.Token);
                     if (random.Next(4) == 0)
                     {
                         await cancellation.CancelAsync();
                     }
 
-                    await running;
+                    DynamicBatcher.End(item, cancellation.Token);
                     Assert.Equal(name, result.Effort);
                 }
                 catch (OperationCanceledException)
@@ -212,10 +194,27 @@ public sealed class DynamicBatcherTests : IDisposable
         }
     }
 
-    private DynamicBatcher Batcher(int maxImages = 8, int maxQueue = 100, double budget = double.MaxValue) =>
-        new(Hold, new BatchQueue(maxImages, Delay, budget, _time), maxImages, maxQueue, _time);
+    private DynamicBatcher Batcher(int maxImages = 8, double budget = double.MaxValue) =>
+        new(Hold, new BatchQueue(maxImages, Delay, budget, _time), maxImages, _time);
 
-    private Task Run(DynamicBatcher batcher, float name, double estimate = 1) => batcher.RunAsync(Image(name, _newResult()), estimate, Cancellation).AsTask();
+    private Task Run(DynamicBatcher batcher, float name, double estimate = 1, CancellationToken? cancellation = null) =>
+        Start(batcher, Image(name, _newResult()), estimate, cancellation ?? Cancellation);
+
+    // In the order of these calls, each waits on a thread of its own.
+    private static Task Start(DynamicBatcher batcher, BatchImage image, double estimate, CancellationToken cancellation)
+    {
+        BatchItem item = batcher.CreateItem();
+        try
+        {
+            batcher.Begin(item, image, estimate, cancellation);
+        }
+        catch (Exception exception) when (exception is ObjectDisposedException or OperationCanceledException)
+        {
+            return Task.FromException(exception);
+        }
+
+        return Task.Factory.StartNew(() => DynamicBatcher.End(item, cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
 
     // Runs once the test lets it.
     private void Hold(ReadOnlySpan<BatchImage> images)

@@ -71,10 +71,11 @@ public sealed class BatchedEngineTests : IDisposable
         // Long enough that batches close only when they are full.
         using InferenceEngine engine = Load(maxBatch: 2, maxDelay: EngineOptions.MaxDelayLimit);
         using var broken = new GatedImage(_images[0]) { Failure = new IOException("gone") };
-        Task failing = engine.RunAsync(broken.Memory, 1, Planner.NoCap, engine.CreateResult(), Cancellation).AsTask();
-        Task beside = engine.RunAsync(_images[1], 1, Planner.NoCap, engine.CreateResult(), Cancellation).AsTask();
-        Task after = engine.RunAsync(_images[2], 1, Planner.NoCap, engine.CreateResult(), Cancellation).AsTask();
-        Task last = engine.RunAsync(_images[3], 1, Planner.NoCap, engine.CreateResult(), Cancellation).AsTask();
+        Task failing = engine.RunAsync(broken.Memory, 1, Planner.NoCap, engine.CreateResult(), Cancellation);
+        Task beside = engine.RunAsync(_images[1], 1, Planner.NoCap, engine.CreateResult(), Cancellation);
+        broken.Asked.Wait(Cancellation);
+        Task after = engine.RunAsync(_images[2], 1, Planner.NoCap, engine.CreateResult(), Cancellation);
+        Task last = engine.RunAsync(_images[3], 1, Planner.NoCap, engine.CreateResult(), Cancellation);
         broken.Open();
         await Assert.ThrowsAsync<IOException>(() => failing);
         await Assert.ThrowsAsync<IOException>(() => beside);
@@ -86,7 +87,7 @@ public sealed class BatchedEngineTests : IDisposable
     {
         using InferenceEngine engine = InferenceEngine.Load(_bundle, Options(8, EngineOptions.MaxDelayLimit, budget: 0));
         InferenceResult[] results = [.. Enumerable.Range(0, 8).Select(_ => engine.CreateResult())];
-        await Task.WhenAll(results.Select((result, i) => engine.RunAsync(_images[i], 1, Planner.NoCap, result, Cancellation).AsTask()));
+        await Task.WhenAll(results.Select((result, i) => engine.RunAsync(_images[i], 1, Planner.NoCap, result, Cancellation)));
         Assert.All(results, result => Assert.Equal(4, result.BatchSize));
     }
 

@@ -36,7 +36,7 @@ public sealed class InferenceEngineTests : IDisposable
     [Fact]
     public async Task RunAsync_ManyAtOnce_GiveEachItsOwnResult()
     {
-        using InferenceEngine engine = Load(workers: 3);
+        using InferenceEngine engine = Load();
         List<InferenceResult> expected = Expected();
         await Parallel.ForAsync(0, 400, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Cancellation }, async (i, cancellation) =>
         {
@@ -92,58 +92,6 @@ public sealed class InferenceEngineTests : IDisposable
     }
 
     [Fact]
-    public async Task RunAsync_QueueFull_RefusesOneMoreAndRunsTheWaitingInOrder()
-    {
-        using InferenceEngine engine = Load(workers: 1, queue: 2);
-        using GatedImage held = Hold(engine, out Task holding);
-        using var firstImage = new GatedImage(_images[1]);
-        using var secondImage = new GatedImage(_images[2]);
-        Task Run(ReadOnlyMemory<float> image) => engine.RunAsync(image, 1, Planner.NoCap, engine.CreateResult(), Cancellation).AsTask();
-
-        Task first = Run(firstImage.Memory);
-        Task second = Run(secondImage.Memory);
-        QueueFullException exception = await Assert.ThrowsAsync<QueueFullException>(() => Run(_images[3]));
-        Assert.Contains("2 images", exception.Message, StringComparison.Ordinal);
-        Assert.False(first.IsCompleted || second.IsCompleted);
-
-        held.Open();
-        Assert.Equal(0, WaitHandle.WaitAny([firstImage.Asked.WaitHandle, secondImage.Asked.WaitHandle]));
-        firstImage.Open();
-        secondImage.Open();
-        await Task.WhenAll(holding, first, second);
-        await Run(_images[4]);
-    }
-
-    [Fact]
-    public async Task RunAsync_NoQueue_RefusesWhileEveryWorkerIsBusy()
-    {
-        using InferenceEngine engine = Load(workers: 1, queue: 0);
-        InferenceResult result = engine.CreateResult();
-        using GatedImage held = Hold(engine, out Task holding);
-        await Assert.ThrowsAsync<QueueFullException>(async () => await engine.RunAsync(_images[0], 1, Planner.NoCap, result, Cancellation));
-        held.Open();
-        await holding;
-        await engine.RunAsync(_images[0], 1, Planner.NoCap, result, Cancellation);
-    }
-
-    [Fact]
-    public async Task RunAsync_CancelledWhileWaiting_GivesItsPlaceUp()
-    {
-        using InferenceEngine engine = Load(workers: 1, queue: 1);
-        using GatedImage held = Hold(engine, out Task holding);
-        using var cancellation = new CancellationTokenSource();
-        InferenceResult untouched = engine.CreateResult();
-        Task waiting = engine.RunAsync(_images[0], 1, Planner.NoCap, untouched, cancellation.Token).AsTask();
-        await cancellation.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
-        Assert.Equal(0, untouched.ExecutedFlops);
-
-        Task next = engine.RunAsync(_images[1], 1, Planner.NoCap, engine.CreateResult(), Cancellation).AsTask();
-        held.Open();
-        await Task.WhenAll(holding, next);
-    }
-
-    [Fact]
     public async Task RunAsync_AlreadyCancelled_DoesNotRun()
     {
         using InferenceEngine engine = Load();
@@ -153,23 +101,21 @@ public sealed class InferenceEngineTests : IDisposable
     }
 
     [Fact]
-    public async Task RunAsync_ImageThatCannotBeRead_GivesTheWorkerBack()
+    public void Run_AfterAnImageThatCannotBeRead_GoesOn()
     {
-        using InferenceEngine engine = Load(workers: 1, queue: 0);
+        using InferenceEngine engine = Load();
+        using EngineSession session = engine.CreateSession();
         using var broken = new GatedImage(_images[0]) { Failure = new IOException("gone") };
         broken.Open();
         InferenceResult result = engine.CreateResult();
-        await Assert.ThrowsAsync<IOException>(async () => await engine.RunAsync(broken.Memory, 1, Planner.NoCap, result, Cancellation));
-        await engine.RunAsync(_images[0], 1, Planner.NoCap, result, Cancellation);
+        Assert.Throws<IOException>(() => session.Run(broken.Memory, 1, Planner.NoCap, result, Cancellation));
+        session.Run(_images[0], Effort(0), Planner.NoCap, result, Cancellation);
+        AssertSame(Expected()[0], result);
     }
 
     [Fact]
-    public void Load_OptionOutOfRange_IsRefused()
-    {
-        Assert.Throws<ArgumentOutOfRangeException>(() => InferenceEngine.Load(_bundle, new EngineOptions { Workers = -1 }));
-        Assert.Throws<ArgumentOutOfRangeException>(() => InferenceEngine.Load(_bundle, new EngineOptions { MaxQueue = -1 }));
+    public void Load_UnknownDevice_IsRefused() =>
         Assert.Throws<DeviceException>(() => InferenceEngine.Load(_bundle, new EngineOptions { Device = "tpu" }));
-    }
 
     [Theory]
     [InlineData("stem.onnx", "head.onnx", "has the inputs x; expected: image")]
@@ -182,7 +128,7 @@ public sealed class InferenceEngineTests : IDisposable
         Assert.All([file, other], name => Assert.Contains(name, _bundle.Manifest.Files.Keys));
         File.Copy(_bundle.PathOf(other), _bundle.PathOf(file), overwrite: true);
         Bundle bad = Bundle.Write(_bundle.Folder, _bundle.Manifest);
-        BundleException exception = Assert.Throws<BundleException>(() => InferenceEngine.Load(bad, new EngineOptions { Workers = 2 }));
+        BundleException exception = Assert.Throws<BundleException>(() => InferenceEngine.Load(bad, new EngineOptions()));
         Assert.DoesNotContain('\n', exception.Message);
         Assert.StartsWith($"{file} {reason}", Assert.Single(exception.Problems), StringComparison.Ordinal);
     }
@@ -204,21 +150,7 @@ public sealed class InferenceEngineTests : IDisposable
         }
     }
 
-    private InferenceEngine Load(int workers = 1, int queue = 1024, ExecutorKind kind = ExecutorKind.Auto) =>
-        InferenceEngine.Load(_bundle, new EngineOptions { Workers = workers, MaxQueue = queue, Executor = kind });
-
-    // Takes the engine's one worker until the image is opened.
-    private GatedImage Hold(InferenceEngine engine, out Task holding)
-    {
-        var image = new GatedImage(_images[0]);
-        holding = Task.Factory.StartNew(
-            () => engine.RunAsync(image.Memory, 1, Planner.NoCap, engine.CreateResult(), CancellationToken.None).AsTask(),
-            CancellationToken.None,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default).Unwrap();
-        image.Asked.Wait(Cancellation);
-        return image;
-    }
+    private InferenceEngine Load(ExecutorKind kind = ExecutorKind.Auto) => InferenceEngine.Load(_bundle, new EngineOptions { Executor = kind });
 
     private List<InferenceResult> Expected(ExecutorKind kind = ExecutorKind.Simd)
     {

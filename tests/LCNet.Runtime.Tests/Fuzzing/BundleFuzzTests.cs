@@ -48,10 +48,11 @@ public sealed class BundleFuzzTests(ITestOutputHelper output) : IDisposable
         {
             new FuzzedBundle(seed).Write(good, folder.FullName);
             Bundle bundle = Bundle.Open(folder.FullName);
-            using InferenceEngine engine = InferenceEngine.Load(bundle, new EngineOptions { Executor = Kinds[(seed & 15) < 5 ? 0 : (seed & 15) < 10 ? 1 : (seed & 15) < 15 ? 2 : 3], Workers = 1, MaxBatch = 2 });
+            using InferenceEngine engine = InferenceEngine.Load(bundle, new EngineOptions { Executor = Kinds[(seed & 15) < 5 ? 0 : (seed & 15) < 10 ? 1 : (seed & 15) < 15 ? 2 : 3], MaxBatch = 2 });
             InferenceResult result = engine.CreateResult();
             float[] input = bundle.Manifest.Input.Length == image.Length ? image : new float[bundle.Manifest.Input.Length];
-            engine.RunAsync(input, 0.5, Planner.NoCap, result, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            using EngineSession session = engine.CreateSession();
+            session.Run(input, 0.5, Planner.NoCap, result, CancellationToken.None);
             Assert.InRange(result.ExecutedFlops, 0, long.MaxValue);
             Interlocked.Increment(ref _run);
         }

@@ -6,7 +6,7 @@ namespace LCNet.Runtime.Tests.Models;
 
 public sealed class ModelRepositoryTests : IDisposable
 {
-    private static readonly EngineOptions Options = new() { Workers = 1 };
+    private static readonly EngineOptions Options = new();
 
     private readonly TemporaryFolder _folder = new();
 

@@ -29,7 +29,7 @@ public sealed class FaultTests(ServerFixture fixture)
         FaultyExecutors executors = Executors(executor);
         await using TestServer server = await StartAsync(executors, "MaxFailures=1000");
         using var metrics = new MetricCapture(server);
-        Answers expected = await Answers.OfAsync(fixture.Bundle, Images, executor);
+        Answers expected = Answers.Of(fixture.Bundle, Images, executor);
         using var caller = new ImageCaller(server.GrpcAddress, fixture.Bundle.Manifest.Input);
 
         // Every kind, in any segment: about one image in eight.
@@ -71,7 +71,7 @@ public sealed class FaultTests(ServerFixture fixture)
     {
         FaultyExecutors executors = Executors();
         await using TestServer server = await StartAsync(executors);
-        Answers expected = await Answers.OfAsync(fixture.Bundle, 4);
+        Answers expected = Answers.Of(fixture.Bundle, 4);
         using var caller = new ImageCaller(server.GrpcAddress, fixture.Bundle.Manifest.Input);
         using AsyncDuplexStreamingCall<ClassifyRequest, ClassifyStreamResponse> stream = caller.Client.ClassifyStream(deadline: TestServer.Deadline, cancellationToken: Token);
         for (int i = 0; i < 4; i++)
@@ -130,7 +130,7 @@ public sealed class FaultTests(ServerFixture fixture)
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await ReadyAsync(server));
         Assert.Equal(ServingStatus.NotServing, await HealthAsync(server));
-        Assert.False((await new InferClient(server.Channel).Calls.ServerReadyAsync(new Inference.ServerReadyRequest(), deadline: TestServer.Deadline, cancellationToken: Token)).Ready);
+        Assert.False((await new InferClient(server.Channel).Calls.ServerReadyAsync(new global::Inference.ServerReadyRequest(), deadline: TestServer.Deadline, cancellationToken: Token)).Ready);
         Status refusal = await server.StatusOfAsync(TestImages.Png(1));
         Assert.Equal((StatusCode.Unavailable, "the device that runs the model has failed"), (refusal.StatusCode, refusal.Detail));
         Assert.Contains(server.Errors, error => error.StartsWith("DeviceFailed: alpha version 3", StringComparison.Ordinal));
@@ -149,7 +149,7 @@ public sealed class FaultTests(ServerFixture fixture)
         FaultyExecutors executors = Executors(device: "cuda:0");
         var loader = new FirstThenOwnLoader(executors);
         await using TestServer server = await StartAsync(loader, "MaxFailures=2", "FallbackToCpu=true");
-        Answers expected = await Answers.OfAsync(fixture.Bundle, 1);
+        Answers expected = Answers.Of(fixture.Bundle, 1);
         using var caller = new ImageCaller(server.GrpcAddress, fixture.Bundle.Manifest.Input);
         Assert.Equal("cuda:0", (await server.ClassifyAsync(TestImages.Png(1))).Compute.Device);
         executors.Fault = () => new ExternalException("device lost");

@@ -15,7 +15,7 @@ internal sealed class FaultyExecutors(Func<Bundle, ISegmentExecutor> create, str
     public int Thrown => Volatile.Read(ref _thrown);
 
     public InferenceEngine Load(Bundle bundle, EngineOptions options) =>
-        InferenceEngine.Load(bundle, new FaultyExecutor(this, create(bundle), device), options.Workers > 0 ? options.Workers : 2, options.MaxQueue);
+        InferenceEngine.Load(bundle, new FaultyExecutor(this, create(bundle), device));
 
     private void Check()
     {

@@ -93,9 +93,9 @@ public sealed class ModelPollTests(ServerFixture fixture) : IDisposable
     [Fact]
     public async Task Poll_ServedBundleIsReplaced_BadOneChangesNothingAndGoodOneTakesItsPlace()
     {
-        Answers before = await Answers.OfAsync(fixture.Bundle, 1);
+        Answers before = Answers.Of(fixture.Bundle, 1);
         Bundle other = TestBundle.Write(Path.Combine(_folder.FullName, "other"), ServerFixture.Model, 1, seed: 5);
-        Answers after = await Answers.OfAsync(other, 1);
+        Answers after = Answers.Of(other, 1);
         Bundle served = TestBundle.Copy(fixture.Bundle, Models, 1);
         await using TestServer server = await TestServer.StartAsync(Models, Settings);
         using var caller = new ImageCaller(server.GrpcAddress, fixture.Bundle.Manifest.Input);

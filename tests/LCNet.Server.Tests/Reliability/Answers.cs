@@ -17,17 +17,18 @@ internal sealed class Answers
     /// <param name="seed">The image.</param>
     public float[] this[int seed] => _probabilities[seed];
 
-    public static async Task<Answers> OfAsync(Bundle bundle, int images, ExecutorKind executor = ExecutorKind.Simd)
+    public static Answers Of(Bundle bundle, int images, ExecutorKind executor = ExecutorKind.Simd)
     {
         var answers = new Answers();
-        using InferenceEngine engine = InferenceEngine.Load(bundle, new EngineOptions { Executor = executor, Workers = 1, MaxBatch = 1, MaxDelay = TimeSpan.Zero });
+        using InferenceEngine engine = InferenceEngine.Load(bundle, new EngineOptions { Executor = executor, MaxBatch = 1, MaxDelay = TimeSpan.Zero });
+        using EngineSession session = engine.CreateSession();
         InferenceResult result = engine.CreateResult();
         InputSpec input = bundle.Manifest.Input;
         float[] values = new float[input.Length];
         for (int seed = 0; seed < images; seed++)
         {
             Pixels.Normalise(TestImages.Rgb(seed), input.Mean, input.Std, values);
-            await engine.RunAsync(values, 1, Planner.NoCap, result, TestContext.Current.CancellationToken);
+            session.Run(values, 1, Planner.NoCap, result, TestContext.Current.CancellationToken);
             float[] probabilities = new float[bundle.Manifest.Labels.Count];
             Predictions.Softmax(result.Logits, probabilities);
             answers._probabilities.Add(seed, probabilities);

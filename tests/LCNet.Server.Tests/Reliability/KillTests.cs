@@ -17,7 +17,7 @@ public sealed class KillTests(ServerFixture fixture) : IDisposable
     {
         var random = new Random(1);
         string models = Path.Combine(_folder.FullName, "models");
-        Answers answers = await Answers.OfAsync(fixture.Bundle, Traffic.Images);
+        Answers answers = Answers.Of(fixture.Bundle, Traffic.Images);
         TestBundle.Copy(fixture.Bundle, models, 1);
         int answered = 0;
         for (int i = 0; i < Kills; i++)

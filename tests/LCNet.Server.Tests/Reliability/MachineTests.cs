@@ -138,7 +138,7 @@ public sealed class MachineTests(ServerFixture fixture) : IDisposable
             ["FAKETIME_NO_CACHE"] = "1",
             ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",
         };
-        Answers answers = await Answers.OfAsync(fixture.Bundle, Traffic.Images);
+        Answers answers = Answers.Of(fixture.Bundle, Traffic.Images);
         using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, environment, "--LCNet:MaxQueue=100000");
         using var traffic = new Traffic(server.GrpcAddress, fixture.Bundle.Manifest.Input, _ => answers);
         foreach (int hours in new[] { 0, 5, -7, 0, 24 * 400, 0 })

@@ -20,7 +20,7 @@ public sealed class OwnAnswerTests(ServerFixture fixture)
     [InlineData(ExecutorKind.Batched, 1e-4f)]
     public async Task Reply_ManyClientsInEveryWay_IsTheAnswerForItsOwnImage(ExecutorKind executor, float tolerance)
     {
-        Answers expected = await Answers.OfAsync(fixture.Bundle, Images, executor);
+        Answers expected = Answers.Of(fixture.Bundle, Images, executor);
         Assert.Equal(0, expected.CountTwins(2 * tolerance));
         await using TestServer server = await TestServer.StartAsync(fixture.OneModel, $"Executor={executor}", "MaxQueue=100000", "BatchMaxImages=16");
         ImageCaller[] callers = [.. Enumerable.Range(0, Clients).Select(_ => new ImageCaller(server.GrpcAddress, fixture.Bundle.Manifest.Input))];

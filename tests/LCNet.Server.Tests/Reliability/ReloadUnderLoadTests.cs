@@ -16,7 +16,7 @@ public sealed class ReloadUnderLoadTests(ServerFixture fixture)
     {
         using var folder = new TemporaryFolder();
         Bundle[] bundles = [fixture.Bundle, TestBundle.Write(Path.Combine(folder.FullName, "other"), ServerFixture.Model, 1, seed: 77)];
-        Answers[] answers = [await Answers.OfAsync(bundles[0], Traffic.Images), await Answers.OfAsync(bundles[1], Traffic.Images)];
+        Answers[] answers = [Answers.Of(bundles[0], Traffic.Images), Answers.Of(bundles[1], Traffic.Images)];
         string models = Path.Combine(folder.FullName, "models");
         TestBundle.Copy(bundles[1], models, 1);
         await using TestServer server = await TestServer.StartAsync(

@@ -11,7 +11,7 @@ public sealed class TerminationTests(ServerFixture fixture)
     [Fact]
     public async Task Terminate_UnderLoad_AnswersWhatWasLetInAndRefusesTheRest()
     {
-        Answers answers = await Answers.OfAsync(fixture.Bundle, Traffic.Images);
+        Answers answers = Answers.Of(fixture.Bundle, Traffic.Images);
         int answered = 0;
         int refused = 0;
         int met = 0;

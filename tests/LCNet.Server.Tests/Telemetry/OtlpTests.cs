@@ -40,7 +40,7 @@ public sealed class OtlpTests(ServerFixture fixture)
         Assert.All(children, span => Assert.InRange(span.StartNanoseconds, parent.StartNanoseconds, span.EndNanoseconds));
         Assert.All(children, span => Assert.InRange(span.EndNanoseconds, span.StartNanoseconds, parent.EndNanoseconds));
         Assert.Equal(
-            ["queue", "decode", "queue", "stem", .. Enumerable.Repeat<string[]>(["gate", "blocks"], GateSpans).SelectMany(pair => pair), "head"],
+            ["queue", "decode", "stem", .. Enumerable.Repeat<string[]>(["gate", "blocks"], GateSpans).SelectMany(pair => pair), "head"],
             children.Select(span => span.Name));
         AssertFlops(reply.Compute, parent, children);
         Assert.Equal("tested", receiver.Service["service.name"]);

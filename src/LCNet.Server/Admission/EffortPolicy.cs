@@ -1,0 +1,49 @@
+using LCNet.Bundles;
+using LCNet.Server.Inference;
+
+namespace LCNet.Server.Admission;
+
+/// <summary>
+/// The effort of requests that leave it to the server: the default or, where there is a brownout, what that makes of it. A timer alone steps the brownout, so to read the effort changes nothing. Thread-safe.
+/// </summary>
+internal sealed class EffortPolicy : IDisposable
+{
+    private readonly EffortCurve _curve;
+    private readonly double _default;
+    private readonly Brownout? _brownout;
+    private readonly ITimer? _steps;
+
+    /// <summary>Begins at the default.</summary>
+    /// <param name="curve">What each effort costs.</param>
+    /// <param name="queue">Its delay drives the brownout, and it is told what images cost meanwhile.</param>
+    /// <param name="options">The range; null for no brownout.</param>
+    /// <param name="defaultEffort">In (0, 1].</param>
+    /// <param name="time">The clock.</param>
+    public EffortPolicy(EffortCurve curve, AdmissionQueue queue, BrownoutOptions? options, double defaultEffort, TimeProvider time)
+    {
+        (_curve, _default) = (curve, defaultEffort);
+        if (options is null)
+        {
+            return;
+        }
+
+        var brownout = new Brownout(curve, options, time);
+        _brownout = brownout;
+
+        // Often enough that an objective's worth of waiting is met in many small steps, and no more than a thousand times a second.
+        var period = TimeSpan.FromMilliseconds(Math.Clamp(options.Objective.TotalMilliseconds / 50, 1, 100));
+        _steps = time.CreateTimer(_ => queue.ElasticFlops = (long)curve.FlopsFor(brownout.Observe(queue.ExpectedDelay)), null, period, period);
+    }
+
+    /// <summary>The effort in force.</summary>
+    public double Current => _brownout?.Effort ?? _default;
+
+    /// <summary>What an image is expected to cost if it ran now, in FLOPs.</summary>
+    public long PlannedFlops(ComputeBudget budget) => Math.Min(budget.MaxFlops, (long)_curve.FlopsFor(Resolve(budget).Effort));
+
+    /// <summary>The budget of an image whose turn has come: one that the caller left to the server gets the effort in force.</summary>
+    public ComputeBudget Resolve(ComputeBudget budget) => budget.IsDefault ? new ComputeBudget(Current, budget.MaxFlops) : budget;
+
+    /// <inheritdoc/>
+    public void Dispose() => _steps?.Dispose();
+}
