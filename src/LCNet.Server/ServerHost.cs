@@ -1,4 +1,11 @@
 using System.Globalization;
+using LCNet.Server.Configuration;
+using LCNet.Server.Hosting;
+using LCNet.Server.LivePage;
+using LCNet.Server.Protocols;
+using LCNet.Server.Protocols.Repository;
+using LCNet.Server.Security;
+using LCNet.Server.Telemetry;
 
 namespace LCNet.Server;
 
@@ -83,21 +90,16 @@ public static class ServerHost
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddServerLogging(options);
         builder.Services.AddServerTelemetry(TelemetryOptionsReader.Read(builder.Configuration));
-        builder.Services.AddServing(options);
+        builder.Services.AddModels(options);
         builder.Services.AddServerSecurity(options);
         builder.Services.AddServerHealth();
-        builder.Services.AddClassification(options);
+        builder.Services.AddGrpcProtocols(options);
         builder.Services.AddLivePage(options);
         builder.WebHost.UseServerEndpoints();
         configure?.Invoke(builder.Services);
 
         WebApplication app = builder.Build();
-        app.UseAccessControl();
-        app.MapServerHealth();
-        app.MapServerTelemetry();
-        app.MapClassification();
-        app.MapModelRepository();
-        app.MapLivePage();
+        Pipeline.Build(app);
         return app;
     }
 }

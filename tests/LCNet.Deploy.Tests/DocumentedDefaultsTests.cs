@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using LCNet.Bundles;
 using LCNet.Server;
+using LCNet.Server.Configuration;
 
 namespace LCNet.Deploy.Tests;
 

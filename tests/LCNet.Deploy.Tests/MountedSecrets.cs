@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using LCNet.Server;
+using LCNet.Server.Configuration;
 
 namespace LCNet.Deploy.Tests;
 

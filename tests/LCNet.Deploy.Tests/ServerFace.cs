@@ -1,6 +1,8 @@
 using Grpc.Net.Client;
 using LCNet.Bundles;
 using LCNet.Server;
+using LCNet.Server.Configuration;
+using LCNet.Server.Hosting;
 using LCNet.V1;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,3 +1,5 @@
+using LCNet.Server.Models;
+
 namespace LCNet.Server.Admission;
 
 /// <summary>

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
+using LCNet.Server.Hosting;
 
 namespace LCNet.Server.Errors;
 

@@ -2,6 +2,8 @@ using System.Globalization;
 using Google.Protobuf;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
+using LCNet.Server.Configuration;
+using LCNet.Server.Hosting;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LCNet.Server.Errors;
@@ -11,7 +13,7 @@ namespace LCNet.Server.Errors;
 /// UNKNOWN or RESOURCE_EXHAUSTED where that fails: INVALID_ARGUMENT, as it is the caller's doing. Whatever else gRPC answers UNKNOWN to is a
 /// fault of the server: it is logged, and told to nobody else.
 /// </summary>
-internal static class GrpcStatusMiddleware
+internal sealed class GrpcStatusMiddleware(RequestDelegate next, ServerOptions options, ILogger<GrpcStatusMiddleware> logger)
 {
     private const string StatusHeader = "grpc-status";
     private const string MessageHeader = "grpc-message";
@@ -22,27 +24,22 @@ internal static class GrpcStatusMiddleware
     private static readonly string ResourceExhausted = Text(StatusCode.ResourceExhausted);
 
     /// <summary>Puts right the status of every gRPC call.</summary>
-    public static void UseGrpcStatus(this WebApplication app)
+    public async Task InvokeAsync(HttpContext context)
     {
-        int limit = app.Services.GetRequiredService<ServerOptions>().RequestLimit;
-        ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(GrpcStatusMiddleware).FullName!);
-        app.Use(next => async context =>
+        await next(context).ConfigureAwait(false);
+        if (Headers(context) is not { } headers)
         {
-            await next(context).ConfigureAwait(false);
-            if (Headers(context) is not { } headers)
-            {
-                return;
-            }
+            return;
+        }
 
-            if (headers[StatusHeader] == Unknown)
-            {
-                await CorrectUnknownAsync(context, headers, logger).ConfigureAwait(false);
-            }
-            else if (!context.Items.ContainsKey(Entered))
-            {
-                CorrectUnread(context, headers, limit);
-            }
-        });
+        if (headers[StatusHeader] == Unknown)
+        {
+            await CorrectUnknownAsync(context, headers).ConfigureAwait(false);
+        }
+        else if (!context.Items.ContainsKey(Entered))
+        {
+            CorrectUnread(context, headers, options.RequestLimit);
+        }
     }
 
     /// <summary>Says that a call's status is meant, as its handler was entered or it was refused before: what fails from now on is no unreadable request.</summary>
@@ -62,7 +59,7 @@ internal static class GrpcStatusMiddleware
     /// <summary>Whether a message was read whole and is none: what protobuf and decompression throw. Anything else that reading throws is about the connection.</summary>
     public static bool IsUnreadable(Exception? exception) => exception is InvalidProtocolBufferException or InvalidDataException;
 
-    private static async Task CorrectUnknownAsync(HttpContext context, IHeaderDictionary headers, ILogger logger)
+    private async Task CorrectUnknownAsync(HttpContext context, IHeaderDictionary headers)
     {
         Exception? exception = context.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException;
         bool isRead = context.Items.ContainsKey(Entered);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Grpc.Core;
+using LCNet.Server.LivePage;
 
 namespace LCNet.Server.Errors;
 

@@ -1,20 +1,26 @@
+using LCNet.Runtime;
+using LCNet.Server.Configuration;
+using LCNet.Server.Models;
+using LCNet.Server.Security;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Hosting;
 
 /// <summary>Adds what the host itself needs.</summary>
 internal static class HostingExtensions
 {
     /// <summary>Adds the models and their loading.</summary>
-    public static IServiceCollection AddServing(this IServiceCollection services, ServerOptions options)
+    public static IServiceCollection AddModels(this IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton<ModelRegistry>();
-        services.AddSingleton<IEngineLoader, EngineLoader>();
-        services.AddSingleton<ModelSource>();
+        services.AddSingleton<EngineFactory>(InferenceEngine.Load);
+        services.AddSingleton<ModelLoader>();
         services.AddSingleton<ModelManager>();
-        services.AddHostedService<ModelLoader>();
+        services.AddHostedService<ModelStartup>();
         services.AddHostedService<DeviceGuard>();
+        services.AddSingleton<CallDrain>();
+        services.AddHostedService(provider => provider.GetRequiredService<CallDrain>());
         if (options.ModelControl == ModelControl.Poll)
         {
             services.AddHostedService<ModelPoller>();

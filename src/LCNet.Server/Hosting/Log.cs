@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Hosting;
 
 /// <summary>Everything that the server logs.</summary>
 internal static partial class Log

@@ -1,7 +1,9 @@
 using System.Net;
+using LCNet.Server.Configuration;
+using LCNet.Server.Security;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Hosting;
 
 /// <summary>Where a running server listens. Thread-safe once the server has started.</summary>
 public sealed class ServerEndpoints

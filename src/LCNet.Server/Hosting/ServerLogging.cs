@@ -1,10 +1,14 @@
+using System.Diagnostics;
 using System.Globalization;
+using LCNet.Server.Configuration;
+using LCNet.Server.Errors;
 using Serilog;
+using Serilog.Core;
 using Serilog.Events;
 using Serilog.Extensions.Logging;
 using Serilog.Formatting.Compact;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Hosting;
 
 /// <summary>Logging to the console: fatal lines to standard error, the others to standard output.</summary>
 internal static class ServerLogging
@@ -45,4 +49,32 @@ internal static class ServerLogging
     // Who asks for debug lines gets those of the libraries too.
     private static LogEventLevel AtLeast(LogEventLevel usual, LogLevel level) =>
         level < LogLevel.Information ? LevelConvert.ToSerilogLevel(level) : (LogEventLevel)Math.Max((int)usual, (int)LevelConvert.ToSerilogLevel(level));
+}
+
+/// <summary>Puts the id of the trace behind a line of text; JSON has it by itself.</summary>
+internal sealed class TraceEnricher : ILogEventEnricher
+{
+    /// <summary>Name of the property, which is absent where there is no trace.</summary>
+    public const string Property = "Trace";
+
+    public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
+    {
+        if (logEvent.TraceId is ActivityTraceId trace)
+        {
+            logEvent.AddPropertyIfAbsent(new LogEventProperty(Property, new ScalarValue($" trace={trace}")));
+        }
+    }
+}
+
+/// <summary>How log lines look.</summary>
+public enum LogFormat
+{
+    /// <summary>JSON where the program runs in a container (<c>DOTNET_RUNNING_IN_CONTAINER</c>), text elsewhere.</summary>
+    Auto,
+
+    /// <summary>For people.</summary>
+    Text,
+
+    /// <summary>A compact JSON object a line.</summary>
+    Json,
 }

@@ -2,11 +2,12 @@ using System.Globalization;
 using System.Net.Sockets;
 using LCNet.Bundles;
 using LCNet.Runtime;
+using LCNet.Server.Configuration;
 using Microsoft.AspNetCore.Connections;
 using Serilog;
 using Serilog.Extensions.Logging;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Hosting;
 
 /// <summary>Tells the operator why the server does not start.</summary>
 internal static class StartFailure

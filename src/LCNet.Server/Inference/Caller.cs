@@ -1,4 +1,5 @@
 using Grpc.Core;
+using LCNet.Server.Security;
 
 namespace LCNet.Server.Inference;
 

@@ -1,4 +1,5 @@
 using LCNet.Bundles;
+using LCNet.Server.Models;
 
 namespace LCNet.Server.Inference;
 

@@ -1,7 +1,11 @@
 using System.Diagnostics;
 using LCNet.Imaging;
 using LCNet.Runtime;
-using LCNet.Server.Admission;
+using LCNet.Server.Errors;
+using LCNet.Server.Hosting;
+using LCNet.Server.Models;
+using LCNet.Server.Security;
+using LCNet.Server.Telemetry;
 
 namespace LCNet.Server.Inference;
 

@@ -1,3 +1,5 @@
+using LCNet.Server.Models;
+
 namespace LCNet.Server.Inference;
 
 /// <summary>The images of one request that its protocol has checked.</summary>

@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using LCNet.Runtime;
 using LCNet.Server.Admission;
+using LCNet.Server.Errors;
+using LCNet.Server.Models;
+using LCNet.Server.Security;
 
 namespace LCNet.Server.Inference;
 

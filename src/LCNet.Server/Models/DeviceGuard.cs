@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
+using LCNet.Server.Configuration;
+using LCNet.Server.Hosting;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Models;
 
-/// <summary>Tends models whose device has failed: it tries an image every second and, where that fails too and the options say so, moves the model to the CPU.</summary>
+/// <summary>Looks after models whose device has failed: it tries an image every second and, where that fails too and the options say so, moves the model to the CPU.</summary>
 internal sealed class DeviceGuard(ServerOptions options, ModelRegistry registry, ModelManager models, TimeProvider time, ILogger<DeviceGuard> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -18,7 +20,7 @@ internal sealed class DeviceGuard(ServerOptions options, ModelRegistry registry,
             {
                 foreach (ServedModel model in registry.Shown?.All.Where(model => model.Health.HasFailed) ?? [])
                 {
-                    Tend(model);
+                    Recover(model);
                 }
             }
         }
@@ -28,7 +30,7 @@ internal sealed class DeviceGuard(ServerOptions options, ModelRegistry registry,
         }
     }
 
-    private void Tend(ServedModel model)
+    private void Recover(ServedModel model)
     {
         if (!model.TryUse())
         {

@@ -1,7 +1,8 @@
 using System.Globalization;
 using Grpc.Core;
+using LCNet.Server.Errors;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Models;
 
 /// <summary>The models that are served at one moment. Immutable and thread-safe; it owns none of them.</summary>
 internal sealed class ModelCatalog

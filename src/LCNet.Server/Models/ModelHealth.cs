@@ -1,4 +1,4 @@
-namespace LCNet.Server;
+namespace LCNet.Server.Models;
 
 /// <summary>Whether the device that runs a model still does. Thread-safe.</summary>
 /// <param name="limit">Dispatches that may fail one after another, at least 1; with the last of them the device has failed.</param>

@@ -1,14 +1,17 @@
 using LCNet.Bundles;
 using LCNet.Runtime;
+using LCNet.Server.Configuration;
+using LCNet.Server.Hosting;
+using LCNet.Server.Telemetry;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Models;
 
 /// <summary>
 /// Loads and unloads models, one change at a time. A model is shown once it is warm; what it takes the place of is freed after its last request; what cannot be loaded
 /// changes nothing. Thread-safe.
 /// </summary>
 internal sealed class ModelManager(
-    ServerOptions options, ModelSource source, ModelRegistry registry, ServerMetrics metrics, IHostApplicationLifetime lifetime, ILogger<ModelManager> logger) : IDisposable
+    ServerOptions options, ModelLoader loader, ModelRegistry registry, ServerMetrics metrics, IHostApplicationLifetime lifetime, ILogger<ModelManager> logger) : IDisposable
 {
     private readonly ModelRepository _repository = new(Path.GetFullPath(options.Models));
     private readonly Lock _change = new();
@@ -59,9 +62,9 @@ internal sealed class ModelManager(
             foreach (ModelFolder folder in there)
             {
                 ModelEntry entry = EntryOf(folder);
-                bool rests = entry.Seen == folder.Stamp;
+                bool isUnchanged = entry.Seen == folder.Stamp;
                 entry.Seen = folder.Stamp;
-                if (rests && entry.Served != folder.Stamp && entry.Refused != folder.Stamp)
+                if (isUnchanged && entry.Served != folder.Stamp && entry.Refused != folder.Stamp)
                 {
                     Try(folder, model => Put(folder, model));
                 }
@@ -139,7 +142,7 @@ internal sealed class ModelManager(
                 return;
             }
 
-            source.FallBack();
+            loader.FallBack();
             var folder = new ModelFolder(path, NameOf(path), entry.Served!);
             entry.Served = null;
             Try(folder, model => Put(folder, model));
@@ -198,7 +201,7 @@ internal sealed class ModelManager(
             }
             else
             {
-                take(source.Load(bundle));
+                take(loader.Load(bundle));
                 if (!isStart)
                 {
                     metrics.Changed(ModelChange.Loaded);
@@ -209,7 +212,7 @@ internal sealed class ModelManager(
         }
         catch (Exception exception) when (!isStart || (options.ModelControl != ModelControl.None && exception is not DeviceException))
         {
-            if (!isStart && !Rests(folder))
+            if (!isStart && !IsUnchanged(folder))
             {
                 // It is being written or deleted: the next look finds it as it is then.
                 return;
@@ -222,7 +225,7 @@ internal sealed class ModelManager(
         }
     }
 
-    private bool Rests(ModelFolder folder)
+    private bool IsUnchanged(ModelFolder folder)
     {
         try
         {

@@ -1,4 +1,7 @@
-namespace LCNet.Server;
+using LCNet.Server.Configuration;
+using LCNet.Server.Hosting;
+
+namespace LCNet.Server.Models;
 
 /// <summary>Looks at the models' folder again and again.</summary>
 internal sealed class ModelPoller(ServerOptions options, ModelRegistry registry, ModelManager models, TimeProvider time, ILogger<ModelPoller> logger) : BackgroundService

@@ -1,4 +1,6 @@
-namespace LCNet.Server;
+using LCNet.Server.Errors;
+
+namespace LCNet.Server.Models;
 
 /// <summary>
 /// The models in force, as a snapshot that is swapped, and whether calls are taken: not before models are loaded, while there are none or the device that runs one has failed, and once
@@ -71,4 +73,15 @@ internal sealed class ModelRegistry(IHostApplicationLifetime lifetime) : IDispos
             model.Dispose();
         }
     }
+}
+
+/// <summary>A request's hold on the model that takes it: until it is disposed, once, the model is not freed. From <see cref="ModelRegistry.Use"/>.</summary>
+/// <param name="model">Held already.</param>
+internal readonly struct ModelUse(ServedModel model) : IDisposable
+{
+    /// <summary>The model.</summary>
+    public ServedModel Model => model;
+
+    /// <summary>Lets go of it.</summary>
+    public void Dispose() => model.EndUse();
 }

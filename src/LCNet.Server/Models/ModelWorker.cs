@@ -4,7 +4,7 @@ using LCNet.Imaging;
 using LCNet.Runtime;
 using LCNet.Server.Admission;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Models;
 
 /// <summary>
 /// A thread that runs a model's images, one after the other, with buffers that are reused without clearing: everything is overwritten before it is read. It is no thread of the pool: those read requests, write

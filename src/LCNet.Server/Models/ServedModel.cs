@@ -3,8 +3,9 @@ using System.Globalization;
 using LCNet.Bundles;
 using LCNet.Runtime;
 using LCNet.Server.Admission;
+using LCNet.Server.Configuration;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Models;
 
 /// <summary>
 /// One version of one model, with the queue in front of it and the threads that run it. It is counted who uses it: the catalog that shows it, and each request from where

@@ -1,6 +1,9 @@
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using LCNet.Server.Configuration;
+using Microsoft.Extensions.Primitives;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Security;
 
 /// <summary>Decides who may ask for what, before anything of a request but its headers is read. Thread-safe.</summary>
 internal sealed class AccessControl(ServerOptions options, TimeProvider time, ReloadedFiles<KeyRing>? keys = null)
@@ -55,4 +58,56 @@ internal sealed class AccessControl(ServerOptions options, TimeProvider time, Re
         context.Items[Key] = key;
         return null;
     }
+}
+
+/// <summary>Finds the API key among a request's headers.</summary>
+internal static class SentKey
+{
+    private const string Bearer = "Bearer ";
+    private const string Basic = "Basic ";
+    private const int LongestHeader = 2048;
+
+    /// <summary>The key, as <c>authorization: Bearer KEY</c> or, as browsers ask for it, as the password of <c>Basic</c>; null where there is none.</summary>
+    public static string? Of(HttpRequest request)
+    {
+        StringValues values = request.Headers.Authorization;
+        if (values.Count != 1 || values[0] is not { Length: <= LongestHeader } value)
+        {
+            return null;
+        }
+
+        return value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? value[Bearer.Length..].Trim()
+            : value.StartsWith(Basic, StringComparison.OrdinalIgnoreCase) ? Password(value[Basic.Length..].Trim())
+            : null;
+    }
+
+    private static string? Password(string encoded)
+    {
+        byte[] bytes = new byte[encoded.Length];
+        if (!Convert.TryFromBase64String(encoded, bytes, out int length))
+        {
+            return null;
+        }
+
+        string text = Encoding.UTF8.GetString(bytes, 0, length);
+        return text.IndexOf(':', StringComparison.Ordinal) is >= 0 and int colon ? text[(colon + 1)..] : null;
+    }
+}
+
+/// <summary>Metadata of endpoints that are not for callers on the gRPC port. Immutable.</summary>
+/// <param name="IsManagement">Whether it is on the HTTP port, and on that alone.</param>
+/// <param name="IsOpen">Whether it needs neither key nor certificate; otherwise what is management needs an operator's key.</param>
+internal sealed record EndpointAccess(bool IsManagement, bool IsOpen)
+{
+    /// <summary>Whether the server lives and takes calls, over HTTP.</summary>
+    public static readonly EndpointAccess HttpHealth = new(IsManagement: true, IsOpen: true);
+
+    /// <summary>The same over gRPC.</summary>
+    public static readonly EndpointAccess GrpcHealth = new(IsManagement: false, IsOpen: true);
+
+    /// <summary>What operators see.</summary>
+    public static readonly EndpointAccess Management = new(IsManagement: true, IsOpen: false);
+
+    /// <summary>What callers call: the endpoints without this metadata.</summary>
+    public static readonly EndpointAccess Calls = new(IsManagement: false, IsOpen: false);
 }

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Security;
 
 /// <summary>Closes connections of an address that has as many as one may have: Kestrel's own limit is everybody's, and one stranger could use it up. Thread-safe.</summary>
 internal sealed class ConnectionLimit(int most, AccessRefusals refusals)

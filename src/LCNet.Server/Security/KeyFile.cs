@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Security;
 
 /// <summary>The file of API keys as it is written.</summary>
 internal sealed record KeyFile
@@ -41,3 +41,10 @@ internal sealed record KeyFile
     AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(KeyFile))]
 internal sealed partial class KeyJson : JsonSerializerContext;
+
+/// <summary>What a key may do. Null limits are none.</summary>
+/// <param name="IsOperator">Whether it opens the live page and <c>/metrics</c>.</param>
+/// <param name="ImagesPerSecond">Images a second, in the mean.</param>
+/// <param name="FlopsPerSecond">FLOPs a second that its images' plans need, in the mean.</param>
+/// <param name="ConcurrentImages">Images that wait or run at the same time.</param>
+internal sealed record KeyLimits(bool IsOperator, double? ImagesPerSecond, double? FlopsPerSecond, int? ConcurrentImages);

@@ -1,4 +1,7 @@
-namespace LCNet.Server;
+using LCNet.Server.Configuration;
+using LCNet.Server.Hosting;
+
+namespace LCNet.Server.Security;
 
 /// <summary>
 /// What some files say, as of the last time that they were good: a change that is no good is logged and leaves everything as it was. It is tried again at every look, since
@@ -67,3 +70,44 @@ internal sealed class ReloadedFiles<T> : IReloadable
 
     private byte[][] Read() => [.. _paths.Select(File.ReadAllBytes)];
 }
+
+/// <summary>Something that was read from files which may change. Thread-safe.</summary>
+internal interface IReloadable
+{
+    /// <summary>Reads the files again where they have changed. Never throws for what is in them.</summary>
+    void Refresh();
+}
+
+/// <summary>Looks for changes of files with keys and certificates, every two seconds.</summary>
+internal sealed class FileReloader(IEnumerable<IReloadable> files, ServerOptions options, ILogger<FileReloader> logger) : BackgroundService
+{
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (options.AsksForKey && !options.HasTls)
+        {
+            Log.KeysInTheClear(logger);
+        }
+
+        using var timer = new PeriodicTimer(Period);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+            {
+                foreach (IReloadable file in files)
+                {
+                    file.Refresh();
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The server stops.
+        }
+    }
+}
+
+/// <summary>A file of keys or certificates cannot be used. The message says why, and nothing of what the file holds.</summary>
+internal sealed class SecurityFileException(string message) : Exception(message);

@@ -1,6 +1,7 @@
+using LCNet.Server.Configuration;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Security;
 
 /// <summary>What one connection may take of the server before anybody knows whose it is.</summary>
 internal static class ServerLimits

@@ -1,9 +1,13 @@
+using System.Globalization;
 using System.Text.Json;
 using Grpc.Core;
 using LCNet.Runtime;
+using LCNet.Server.Admission;
+using LCNet.Server.Errors;
+using LCNet.Server.Protocols.OpenInference;
 using LCNet.V1;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Telemetry;
 
 /// <summary>What is measured of one model, all its versions together. Recording allocates nothing: tags are made once. Thread-safe.</summary>
 internal sealed class ModelMetrics
@@ -123,5 +127,37 @@ internal sealed class ModelMetrics
         _instruments.PlannedFlops.Add(plannedFlops, _model);
         _instruments.ExecutedFlops.Add(executedFlops, _model);
         _instruments.PlannedShare.Record((double)plannedFlops / denseFlops, _model);
+    }
+}
+
+/// <summary>
+/// What is counted of one residual block. An image adds to every block of its network, so these counters are plain numbers that are read when
+/// somebody asks, not instruments that look up their tags each time. Thread-safe.
+/// </summary>
+internal sealed class BlockMetrics(KeyValuePair<string, object?> model, int block)
+{
+    private readonly KeyValuePair<string, object?>[] _tags = [model, new("block", block.ToString(CultureInfo.InvariantCulture))];
+    private long _executions;
+    private long _skips;
+    private long _channels;
+
+    /// <summary>The tags <c>model</c> and <c>block</c>.</summary>
+    public ReadOnlySpan<KeyValuePair<string, object?>> Tags => _tags;
+
+    /// <summary>Images that ran the block.</summary>
+    public long Executions => Volatile.Read(ref _executions);
+
+    /// <summary>Images that skipped the block.</summary>
+    public long Skips => Volatile.Read(ref _skips);
+
+    /// <summary>Channels that the block ran with, added up over images.</summary>
+    public long Channels => Volatile.Read(ref _channels);
+
+    /// <summary>Adds what one image made of the block.</summary>
+    /// <param name="channels">That it ran with; 0 where it was skipped.</param>
+    public void Add(long channels)
+    {
+        Interlocked.Increment(ref (channels > 0 ? ref _executions : ref _skips));
+        Interlocked.Add(ref _channels, channels);
     }
 }

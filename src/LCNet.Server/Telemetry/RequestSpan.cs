@@ -1,9 +1,12 @@
 using System.Diagnostics;
 using Grpc.Core;
 using LCNet.Runtime;
+using LCNet.Server.Errors;
+using LCNet.Server.Models;
+using LCNet.Server.Protocols.OpenInference;
 using LCNet.V1;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Telemetry;
 
 /// <summary>Puts on a request's span what its reply says. Free of cost while nobody listens.</summary>
 internal static class RequestSpan

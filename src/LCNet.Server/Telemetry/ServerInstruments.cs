@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
+using LCNet.Server.Security;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Telemetry;
 
 /// <summary>What is measured as it happens. Names, units and tags are described in <c>docs/telemetry.md</c>. Thread-safe.</summary>
 internal sealed class ServerInstruments(Meter meter)

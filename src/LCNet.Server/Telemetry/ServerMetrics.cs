@@ -3,8 +3,10 @@ using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Grpc.Core;
 using LCNet.Runtime;
+using LCNet.Server.Models;
+using LCNet.Server.Security;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Telemetry;
 
 /// <summary>The meter <c>LCNet.Serving</c>. Thread-safe.</summary>
 internal sealed class ServerMetrics

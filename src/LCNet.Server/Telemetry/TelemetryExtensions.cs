@@ -1,11 +1,14 @@
 using System.Diagnostics.Metrics;
 using LCNet.Runtime;
+using LCNet.Server.Hosting;
+using LCNet.Server.LivePage;
+using LCNet.Server.Security;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Telemetry;
 
 /// <summary>Adds metrics and traces, and their ways out: <c>/metrics</c> for Prometheus, and OTLP where an endpoint is configured.</summary>
 internal static class TelemetryExtensions
@@ -51,17 +54,6 @@ internal static class TelemetryExtensions
         }
 
         return services;
-    }
-
-    /// <summary>Maps <c>/metrics</c>, and measures every call from here on.</summary>
-    public static void MapServerTelemetry(this WebApplication app)
-    {
-        if (app.Services.GetRequiredService<TelemetryOptions>().IsEnabled)
-        {
-            app.MapPrometheusScrapingEndpoint(MetricsPath).DisableHttpMetrics().WithMetadata(EndpointAccess.Management);
-        }
-
-        app.UseRequestMeasurement();
     }
 
     // The variables go last, so that they win.

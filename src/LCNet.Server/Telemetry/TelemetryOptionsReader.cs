@@ -1,7 +1,8 @@
 using System.Globalization;
+using LCNet.Server.Configuration;
 using OpenTelemetry.Exporter;
 
-namespace LCNet.Server;
+namespace LCNet.Server.Telemetry;
 
 /// <summary>Reads the variables that say what leaves the server, and collects what is wrong with them.</summary>
 internal sealed class TelemetryOptionsReader

@@ -3,6 +3,9 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using LCNet.Runtime;
 using LCNet.Server;
+using LCNet.Server.Configuration;
+using LCNet.Server.Hosting;
+using LCNet.Server.Models;
 using Microsoft.Extensions.Logging;
 
 namespace LCNet.Deploy.Tests;

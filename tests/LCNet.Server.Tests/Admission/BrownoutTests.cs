@@ -1,5 +1,6 @@
 using Grpc.Core;
 using LCNet.Runtime;
+using LCNet.Server.Models;
 using LCNet.V1;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -99,7 +100,7 @@ public sealed class BrownoutTests : IAsyncLifetime
             services =>
             {
                 services.AddSingleton<TimeProvider>(time);
-                services.AddSingleton<IEngineLoader>(executors);
+                services.AddSingleton<EngineFactory>(executors.Load);
             },
             "Workers=1", "Brownout=true", $"BrownoutEffort={Least}", "QueueObjective=00:00:01");
         using var metrics = new MetricCapture(server);

@@ -5,6 +5,7 @@ using Grpc.Core;
 using Grpc.Health.V1;
 using LCNet.Bundles;
 using LCNet.Runtime;
+using LCNet.Server.Models;
 using LCNet.V1;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.ML.OnnxRuntime;
@@ -27,7 +28,7 @@ public sealed class FaultTests(ServerFixture fixture)
     {
         const int Images = 400;
         FaultyExecutors executors = Executors(executor);
-        await using TestServer server = await StartAsync(executors, "MaxFailures=1000");
+        await using TestServer server = await StartAsync(executors.Load, "MaxFailures=1000");
         using var metrics = new MetricCapture(server);
         Answers expected = Answers.Of(fixture.Bundle, Images, executor);
         using var caller = new ImageCaller(server.GrpcAddress, fixture.Bundle.Manifest.Input);
@@ -70,7 +71,7 @@ public sealed class FaultTests(ServerFixture fixture)
     public async Task Dispatch_ThrowsInAStreamAndInABatch_FailsThatRequestAndNoOther()
     {
         FaultyExecutors executors = Executors();
-        await using TestServer server = await StartAsync(executors);
+        await using TestServer server = await StartAsync(executors.Load);
         Answers expected = Answers.Of(fixture.Bundle, 4);
         using var caller = new ImageCaller(server.GrpcAddress, fixture.Bundle.Manifest.Input);
         using AsyncDuplexStreamingCall<ClassifyRequest, ClassifyStreamResponse> stream = caller.Client.ClassifyStream(deadline: TestServer.Deadline, cancellationToken: Token);
@@ -104,7 +105,7 @@ public sealed class FaultTests(ServerFixture fixture)
     public async Task Dispatch_OurOwnFault_IsInternalAndSaysNothingOfTheDevice()
     {
         FaultyExecutors executors = Executors();
-        await using TestServer server = await StartAsync(executors, "MaxFailures=1");
+        await using TestServer server = await StartAsync(executors.Load, "MaxFailures=1");
         using var metrics = new MetricCapture(server);
         executors.Fault = () => new InvalidOperationException("secret");
 
@@ -120,7 +121,7 @@ public sealed class FaultTests(ServerFixture fixture)
     public async Task Device_FailsAgainAndAgain_ServerIsNotReadyUntilItRuns()
     {
         FaultyExecutors executors = Executors();
-        await using TestServer server = await StartAsync(executors, "MaxFailures=3");
+        await using TestServer server = await StartAsync(executors.Load, "MaxFailures=3");
         executors.Fault = () => new ExternalException("device lost");
         for (int failure = 0; failure < 3; failure++)
         {
@@ -148,7 +149,7 @@ public sealed class FaultTests(ServerFixture fixture)
     {
         FaultyExecutors executors = Executors(device: "cuda:0");
         var loader = new FirstThenOwnLoader(executors);
-        await using TestServer server = await StartAsync(loader, "MaxFailures=2", "FallbackToCpu=true");
+        await using TestServer server = await StartAsync(loader.Load, "MaxFailures=2", "FallbackToCpu=true");
         Answers expected = Answers.Of(fixture.Bundle, 1);
         using var caller = new ImageCaller(server.GrpcAddress, fixture.Bundle.Manifest.Input);
         Assert.Equal("cuda:0", (await server.ClassifyAsync(TestImages.Png(1))).Compute.Device);
@@ -167,11 +168,10 @@ public sealed class FaultTests(ServerFixture fixture)
     [Fact]
     public async Task Device_CannotBeUsedAtStart_IsFatalUnlessThereIsAFallback()
     {
-        var loader = new NoGpuLoader();
-        DeviceException refusal = await Assert.ThrowsAsync<DeviceException>(() => StartAsync(loader, "Device=cuda"));
+        DeviceException refusal = await Assert.ThrowsAsync<DeviceException>(() => StartAsync(LoadWithoutGpu, "Device=cuda"));
         Assert.Equal("no such device", refusal.Message);
 
-        await using TestServer server = await StartAsync(loader, "Device=cuda", "FallbackToCpu=true");
+        await using TestServer server = await StartAsync(LoadWithoutGpu, "Device=cuda", "FallbackToCpu=true");
         Assert.Equal("cpu", (await server.ClassifyAsync(TestImages.Png(1))).Compute.Device);
         server.Errors.Clear();
     }
@@ -191,11 +191,11 @@ public sealed class FaultTests(ServerFixture fixture)
     private static async Task<ServingStatus> HealthAsync(TestServer server) =>
         (await new Health.HealthClient(server.Channel).CheckAsync(new HealthCheckRequest(), deadline: TestServer.Deadline, cancellationToken: Token)).Status;
 
-    private Task<TestServer> StartAsync(IEngineLoader loader, params string[] settings) =>
-        TestServer.StartAsync(fixture.OneModel, services => services.AddSingleton(loader), settings);
+    private Task<TestServer> StartAsync(EngineFactory engines, params string[] settings) =>
+        TestServer.StartAsync(fixture.OneModel, services => services.AddSingleton(engines), settings);
 
     // The device that is lost, and what is there without it.
-    private sealed class FirstThenOwnLoader(IEngineLoader first) : IEngineLoader
+    private sealed class FirstThenOwnLoader(FaultyExecutors first)
     {
         private int _loads;
 
@@ -203,9 +203,6 @@ public sealed class FaultTests(ServerFixture fixture)
             Interlocked.Increment(ref _loads) == 1 ? first.Load(bundle, options) : InferenceEngine.Load(bundle, options);
     }
 
-    private sealed class NoGpuLoader : IEngineLoader
-    {
-        public InferenceEngine Load(Bundle bundle, EngineOptions options) =>
-            options.Device == "cpu" ? InferenceEngine.Load(bundle, options) : throw new DeviceException("no such device");
-    }
+    private static InferenceEngine LoadWithoutGpu(Bundle bundle, EngineOptions options) =>
+        options.Device == "cpu" ? InferenceEngine.Load(bundle, options) : throw new DeviceException("no such device");
 }

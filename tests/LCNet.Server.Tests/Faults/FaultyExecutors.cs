@@ -4,7 +4,7 @@ using LCNet.Runtime;
 namespace LCNet.Server.Tests;
 
 /// <summary>Executors of which a test says when their dispatches fail, and the loader that brings them into a server. Thread-safe.</summary>
-internal sealed class FaultyExecutors(Func<Bundle, ISegmentExecutor> create, string? device = null) : IEngineLoader
+internal sealed class FaultyExecutors(Func<Bundle, ISegmentExecutor> create, string? device = null)
 {
     private int _thrown;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using LCNet.Server.Configuration;
 
 namespace LCNet.Server.Tests;
 

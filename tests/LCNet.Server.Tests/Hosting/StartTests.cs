@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Reflection;
 using System.Text.Json.Nodes;
 using LCNet.Bundles;
+using LCNet.Server.Configuration;
 
 namespace LCNet.Server.Tests;
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Grpc.Core;
 using Inference;
 using LCNet.Runtime;
+using LCNet.Server.Models;
 using LCNet.V1;
 using Microsoft.Extensions.DependencyInjection;
 using static Inference.ModelMetadataResponse.Types;
@@ -44,7 +45,7 @@ public sealed class ServerStateTests(ServerFixture fixture)
     {
         var executors = new FaultyExecutors(bundle => new SimdExecutor(bundle));
         await using TestServer server = await TestServer.StartAsync(
-            fixture.SeveralModels, services => services.AddSingleton<IEngineLoader>(executors), "MaxFailures=1");
+            fixture.SeveralModels, services => services.AddSingleton<EngineFactory>(executors.Load), "MaxFailures=1");
         executors.Fault = () => new OutOfMemoryException("tests");
         ClassifyRequest request = TestImages.Png(1);
         request.Model = ServerFixture.OtherModel;

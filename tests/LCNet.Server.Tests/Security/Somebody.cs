@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
+using LCNet.Server.Hosting;
 using LCNet.V1;
 using Microsoft.Extensions.DependencyInjection;
 

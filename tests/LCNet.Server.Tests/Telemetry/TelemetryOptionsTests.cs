@@ -1,3 +1,5 @@
+using LCNet.Server.Configuration;
+
 namespace LCNet.Server.Tests;
 
 public sealed class TelemetryOptionsTests

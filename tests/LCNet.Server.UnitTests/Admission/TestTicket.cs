@@ -1,3 +1,5 @@
+using LCNet.Server.Models;
+
 namespace LCNet.Server.UnitTests;
 
 /// <summary>A request that only remembers what it is told.</summary>

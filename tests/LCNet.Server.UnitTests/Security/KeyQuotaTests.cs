@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using LCNet.Server.Security;
 
 namespace LCNet.Server.UnitTests;
 

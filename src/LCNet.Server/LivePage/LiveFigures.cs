@@ -1,0 +1,45 @@
+using System.Text.Json;
+using LCNet.Server.Configuration;
+using LCNet.Server.Models;
+using LCNet.Server.Protocols.Classifier;
+using LCNet.Server.Telemetry;
+
+namespace LCNet.Server.LivePage;
+
+/// <summary>Answers what the live page asks once a second. Thread-safe.</summary>
+internal sealed class LiveFigures(LiveCounters counters, ServerMetrics metrics, ModelRegistry registry, ServerOptions options, TimeProvider time)
+{
+    /// <summary>Writes a <see cref="LiveSnapshot"/> of this moment.</summary>
+    public Task WriteAsync(HttpContext context) =>
+        PageHeaders.WriteAsync(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(Read(registry.Current), LiveJson.Default.LiveSnapshot));
+
+    private LiveSnapshot Read(ModelCatalog? models) => new(
+        models is null ? "waiting" : "serving",
+        time.GetElapsedTime(0, time.GetTimestamp()).TotalSeconds,
+        options.MaxImageBytes,
+        [.. (models?.All ?? []).GroupBy(model => model.ModelName, StringComparer.Ordinal).Select(versions => Read([.. versions]))],
+        counters.Of(ServerMetrics.UnknownModel).Requests);
+
+    private LiveModel Read(ServedModel[] versions)
+    {
+        V1.Model latest = ModelDescription.Of(versions[^1]);
+        ModelMetrics measured = metrics.Of(versions[^1]);
+        int[] channels =
+        [
+            .. Enumerable.Range(0, versions.Max(version => version.Engine.Bundle.Manifest.Blocks.Count))
+                .Select(block => versions.Max(version => version.Engine.Bundle.Manifest.Blocks.ElementAtOrDefault(block)?.Channels ?? 0)),
+        ];
+        return new LiveModel(
+            latest.Name,
+            [.. versions.Select(version => version.Version)],
+            latest.Device,
+            latest.Executor,
+            latest.ExecutorFallback,
+            [.. latest.Efforts.Select(point => new LiveEffort(point.Effort, point.MeanFlops / latest.DenseFlops, point.Top1, point.Milliseconds > 0 ? point.Milliseconds : null))],
+            versions.Min(version => version.Effort.Current),
+            measured.InFlight,
+            versions.Sum(version => version.Queue.WaitingImages),
+            counters.Of(latest.Name),
+            [.. measured.Blocks.Zip(channels, (block, total) => new LiveBlockCounts(total, block.Executions, block.Skips, block.Channels))]);
+    }
+}

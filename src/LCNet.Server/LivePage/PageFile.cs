@@ -1,0 +1,94 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using Microsoft.Net.Http.Headers;
+
+namespace LCNet.Server.LivePage;
+
+/// <summary>One file of the page. It is part of the program, so there is no folder to find. Immutable and thread-safe.</summary>
+internal sealed class PageFile
+{
+    private const string Index = "index.html";
+    private const string Prefix = "page/";
+
+    private static readonly Dictionary<string, string> ContentTypes = new(StringComparer.Ordinal)
+    {
+        [".html"] = "text/html; charset=utf-8",
+        [".css"] = "text/css; charset=utf-8",
+        [".js"] = "text/javascript; charset=utf-8",
+        [".svg"] = "image/svg+xml",
+    };
+
+    private readonly byte[] _bytes;
+    private readonly string _contentType;
+    private readonly EntityTagHeaderValue _tag;
+
+    private PageFile(Assembly assembly, string resource)
+    {
+        string name = resource[Prefix.Length..];
+        Path = name == Index ? "/" : $"/live/{name}";
+        _contentType = ContentTypes[System.IO.Path.GetExtension(name)];
+        using Stream stream = assembly.GetManifestResourceStream(resource)!;
+        _bytes = new byte[stream.Length];
+        stream.ReadExactly(_bytes);
+        _tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(_bytes).AsSpan(0, 16))}\"");
+    }
+
+    /// <summary>Every file.</summary>
+    public static IReadOnlyList<PageFile> All { get; } = ReadAll();
+
+    /// <summary>Where it is served.</summary>
+    public string Path { get; }
+
+    /// <summary>Answers a request for it; only that it has not changed, where the browser has it already.</summary>
+    public async Task WriteAsync(HttpContext context)
+    {
+        PageHeaders.Write(context.Response, _contentType);
+        context.Response.Headers.CacheControl = "no-cache";
+        context.Response.GetTypedHeaders().ETag = _tag;
+        if (context.Request.GetTypedHeaders().IfNoneMatch.Any(tag => tag.Compare(_tag, useStrongComparison: false)))
+        {
+            context.Response.StatusCode = StatusCodes.Status304NotModified;
+            return;
+        }
+
+        context.Response.ContentLength = _bytes.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.Body.WriteAsync(_bytes, context.RequestAborted).ConfigureAwait(false);
+        }
+    }
+
+    private static PageFile[] ReadAll()
+    {
+        Assembly assembly = typeof(PageFile).Assembly;
+        return [.. assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).Select(name => new PageFile(assembly, name))];
+    }
+}
+
+/// <summary>Headers that keep a browser to what the page needs: its own files, and pictures that its user chose.</summary>
+internal static class PageHeaders
+{
+    private const string Policy =
+        "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+    /// <summary>Sets them.</summary>
+    public static void Write(HttpResponse response, string contentType)
+    {
+        response.ContentType = contentType;
+        IHeaderDictionary headers = response.Headers;
+        headers.ContentSecurityPolicy = Policy;
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+    }
+
+    /// <summary>Writes a whole reply that no cache keeps, with these headers.</summary>
+    public static async Task WriteAsync(HttpContext context, string contentType, byte[] body)
+    {
+        Write(context.Response, contentType);
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body, context.RequestAborted).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,52 @@
+using Google.Protobuf;
+using Google.Protobuf.Collections;
+using Inference;
+using LCNet.Server.Models;
+
+namespace LCNet.Server.Protocols.OpenInference;
+
+/// <summary>An output of every model. Immutable and thread-safe.</summary>
+/// <param name="name">Its name.</param>
+/// <param name="datatype">Its type.</param>
+/// <param name="width">Values an image; null for one, without a dimension of its own.</param>
+internal abstract class InferOutput(string name, string datatype, Func<ServedModel, int>? width)
+{
+    public string Name => name;
+
+    public string Datatype => datatype;
+
+    /// <summary>Its shape: images first.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="images">How many; -1 for any number.</param>
+    public IEnumerable<long> Shape(ServedModel model, long images) => width is null ? [images] : [images, width(model)];
+
+    /// <summary>Writes its values as typed contents.</summary>
+    public abstract void Write(InferRows rows, InferTensorContents contents);
+
+    /// <summary>Its values as raw contents.</summary>
+    public abstract ByteString Raw(InferRows rows);
+}
+
+/// <summary>The name of the most probable label, in UTF-8.</summary>
+internal sealed class LabelOutput() : InferOutput("label", InferTypes.Bytes, width: null)
+{
+    public override void Write(InferRows rows, InferTensorContents contents) => contents.BytesContents.AddRange(rows.Labels.Select(ByteString.CopyFromUtf8));
+
+    public override ByteString Raw(InferRows rows) => RawTensor.From(rows.Labels);
+}
+
+/// <summary>An output of numbers.</summary>
+/// <param name="name">Its name.</param>
+/// <param name="datatype">Its type, as wide as the numbers.</param>
+/// <param name="width">Values an image; null for one, without a dimension of its own.</param>
+/// <param name="values">Takes its values from a batch, row-major.</param>
+/// <param name="list">Where they go among the typed contents.</param>
+internal sealed class NumberOutput<T>(
+    string name, string datatype, Func<ServedModel, int>? width, Func<InferRows, T[]> values, Func<InferTensorContents, RepeatedField<T>> list)
+    : InferOutput(name, datatype, width)
+    where T : unmanaged
+{
+    public override void Write(InferRows rows, InferTensorContents contents) => list(contents).AddRange(values(rows));
+
+    public override ByteString Raw(InferRows rows) => RawTensor.From<T>(values(rows));
+}

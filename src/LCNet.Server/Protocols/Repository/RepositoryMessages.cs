@@ -1,0 +1,87 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using LCNet.Server.Errors;
+using LCNet.Server.LivePage;
+
+namespace LCNet.Server.Protocols.Repository;
+
+/// <summary>What the body of a call of the repository says, as Triton's clients write it. Immutable.</summary>
+/// <param name="Ready">Whether an index is to have only what is served.</param>
+internal sealed record RepositoryRequest(bool Ready)
+{
+    private const int MaxBytes = 64 * 1024;
+
+    /// <summary>Reads a body; an empty one says nothing.</summary>
+    /// <param name="request">The call.</param>
+    /// <param name="parameters">Names of parameters that are taken, as they change nothing.</param>
+    /// <returns>The request, or what is wrong with it: what would be ignored is refused.</returns>
+    public static async Task<(RepositoryRequest? Request, string? Problem)> ReadAsync(HttpRequest request, string[] parameters)
+    {
+        try
+        {
+            ReadOnlyMemory<byte> body = await LiveBody.ReadAsync(request, MaxBytes, request.HttpContext.RequestAborted).ConfigureAwait(false);
+            if (body.IsEmpty)
+            {
+                return (new RepositoryRequest(false), null);
+            }
+
+            using JsonDocument document = JsonDocument.Parse(body);
+            return Read(document.RootElement, parameters);
+        }
+        catch (ServerError)
+        {
+            return (null, $"the request has more than {MaxBytes} bytes; a model is loaded from the folder alone, and its files cannot be sent");
+        }
+        catch (JsonException)
+        {
+            return (null, "the request is not a JSON object");
+        }
+    }
+
+    private static (RepositoryRequest? Request, string? Problem) Read(JsonElement root, string[] parameters)
+    {
+        if (root.ValueKind != JsonValueKind.Object)
+        {
+            return (null, "the request is not a JSON object");
+        }
+
+        bool ready = false;
+        foreach (JsonProperty property in root.EnumerateObject())
+        {
+            switch (property)
+            {
+                case { Name: "ready", Value.ValueKind: JsonValueKind.True or JsonValueKind.False }:
+                    ready = property.Value.GetBoolean();
+                    break;
+                case { Name: "parameters", Value.ValueKind: JsonValueKind.Object }:
+                    if (property.Value.EnumerateObject().FirstOrDefault(parameter => !parameters.Contains(parameter.Name)) is { Value.ValueKind: not JsonValueKind.Undefined } other)
+                    {
+                        return (null, $"parameters: {ServerError.Quote(other.Name)} is not taken; a model is what lies in its folder");
+                    }
+
+                    break;
+                default:
+                    return (null, $"{ServerError.Quote(property.Name)} is not taken, or not of this form");
+            }
+        }
+
+        return (new RepositoryRequest(ready), null);
+    }
+}
+
+/// <summary>A version in the index of the repository.</summary>
+/// <param name="Name">The model.</param>
+/// <param name="Version">The version.</param>
+/// <param name="State"><c>READY</c> where it is served, else <c>UNAVAILABLE</c>.</param>
+/// <param name="Reason">Why what lies in its folder could not be loaded; empty where nothing is wrong.</param>
+internal sealed record RepositoryModel(string Name, string Version, string State, string Reason);
+
+/// <summary>Why a call of the repository did nothing, or not all.</summary>
+/// <param name="Error">For people.</param>
+internal sealed record RepositoryError(string Error);
+
+/// <summary>Writes what the calls of the repository answer, without reflection.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(RepositoryModel[]))]
+[JsonSerializable(typeof(RepositoryError))]
+internal sealed partial class RepositoryJson : JsonSerializerContext;

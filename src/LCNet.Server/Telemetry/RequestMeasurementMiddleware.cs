@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
+using LCNet.Server.Errors;
+using LCNet.Server.Models;
+using LCNet.Server.Protocols.OpenInference;
+using LCNet.V1;
+
+namespace LCNet.Server.Telemetry;
+
+/// <summary>
+/// Counts and times the calls of methods marked <see cref="MeasuredAttribute"/>, those that fail before or after our code included. On the
+/// span of every call it says what was called and how that ended.
+/// </summary>
+internal sealed class RequestMeasurementMiddleware(RequestDelegate next, ServerMetrics metrics)
+{
+    private static readonly object Request = new();
+
+    /// <summary>Measures a call.</summary>
+    public async Task InvokeAsync(HttpContext context)
+    {
+        EndpointMetadataCollection? endpoint = context.GetEndpoint()?.Metadata;
+        if (endpoint?.GetMetadata<GrpcMethodMetadata>() is not { } call)
+        {
+            await next(context).ConfigureAwait(false);
+            return;
+        }
+
+        MeasuredRequest? request = endpoint.GetMetadata<MeasuredAttribute>() is null ? null : new MeasuredRequest(metrics);
+        context.Items[Request] = request;
+        try
+        {
+            await next(context).ConfigureAwait(false);
+        }
+        finally
+        {
+            StatusCode status = StatusOf(context);
+            request?.End(status);
+            RequestSpan.End(call.Method.FullName, status);
+        }
+    }
+
+    /// <summary>The request that a call is, of a method that is marked <see cref="MeasuredAttribute"/>.</summary>
+    public static MeasuredRequest Of(ServerCallContext context) => (MeasuredRequest)context.UserState[Request];
+
+    /// <summary>As <see cref="Of(ServerCallContext)"/>, before gRPC has the call.</summary>
+    public static MeasuredRequest Of(HttpContext context) => (MeasuredRequest)context.Items[Request]!;
+
+    private static StatusCode StatusOf(HttpContext context)
+    {
+        StatusCode status = GrpcStatusMiddleware.StatusOf(context);
+
+        // A caller that went away was told nothing.
+        return status == StatusCode.Unknown && context.RequestAborted.IsCancellationRequested ? StatusCode.Cancelled : status;
+    }
+}
+
+/// <summary>Marks a gRPC method each of whose calls is one request to classify; <see cref="RequestMeasurementMiddleware"/> counts them.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class MeasuredAttribute : Attribute;
+
+/// <summary>One request to classify, measured from its arrival to the end of its reply. Belongs to that request alone; not thread-safe.</summary>
+internal sealed class MeasuredRequest(ServerMetrics metrics)
+{
+    private readonly long _started = Stopwatch.GetTimestamp();
+    private ModelMetrics? _model;
+
+    /// <summary>Says which model it is for; without that it is for none that is served.</summary>
+    public void Begin(ServedModel model)
+    {
+        _model = metrics.Of(model);
+        _model.Begin();
+    }
+
+    /// <summary>Its image is answered. Call it after <see cref="Begin"/>.</summary>
+    public void Answer(ClassifyResponse reply)
+    {
+        _model!.Answer(reply.Compute);
+        RequestSpan.Describe(reply);
+    }
+
+    /// <summary>Its images are answered. Call it after <see cref="Begin"/>.</summary>
+    public void Answer(ServedModel model, InferRows rows)
+    {
+        _model!.Answer(rows);
+        RequestSpan.Describe(model, rows);
+    }
+
+    /// <summary>It has ended.</summary>
+    /// <param name="status">What its caller was told.</param>
+    public void End(StatusCode status)
+    {
+        if (_model is null)
+        {
+            _model = metrics.Unknown;
+            _model.Begin();
+        }
+
+        _model.End(status, Stopwatch.GetElapsedTime(_started));
+    }
+}
