@@ -31,7 +31,15 @@ public static class ServerHost
         CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
         if (CommandLine.AsksForHelp(args))
         {
-            SettingsHelp.Write(Console.Out);
+            if (args is [_, "markdown"])
+            {
+                SettingsHelp.WriteMarkdown(Console.Out);
+            }
+            else
+            {
+                SettingsHelp.Write(Console.Out);
+            }
+
             return 0;
         }
 

@@ -1,5 +1,3 @@
-using System.Reflection;
-
 namespace LCNet.Server.Configuration;
 
 /// <summary>
@@ -12,7 +10,7 @@ internal static class CommandLine
     private const string Prefix = $"--{ServerOptions.Section}:";
     private static readonly string[] Help = ["--help", "-h", "-?"];
     private static readonly HashSet<string> Settings =
-        new(typeof(ServerOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(property => property.Name), StringComparer.OrdinalIgnoreCase);
+        new(ServerOptions.Settings.Select(setting => setting.Name), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Whether it asks for help, whatever else it says.</summary>
     public static bool AsksForHelp(string[] args) => args.Any(Help.Contains);

@@ -1,129 +1,133 @@
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.Net;
+using System.Reflection;
 using LCNet.Runtime;
-using LCNet.Server.Admission;
 using LCNet.Server.Hosting;
-using LCNet.Server.Models;
 
 namespace LCNet.Server.Configuration;
 
-/// <summary>Reads and checks the settings; every problem is reported, not only the first.</summary>
-internal static class ServerOptionsReader
+/// <summary>
+/// Reads the settings and holds them to the ranges that <see cref="ServerOptions"/> is annotated with. Every problem is reported, not only the first, which is why the framework's binder does not do it: it throws at the first value that it cannot
+/// convert.
+/// </summary>
+internal sealed class ServerOptionsReader
 {
-    private const int MaxPort = 65535;
-    private const int MaxWorkers = 1024;
-    private const int MaxQueue = 1_000_000;
-    private const long MaxQueueBytes = 1L << 40;
-    private const long LeastReceiveBytes = 1L << 20;
-    private const int MaxBatch = 4096;
-    private const int MaxBatchImages = 256;
-    private const long MaxBatchFlops = 1L << 60;
-    private const int MaxStreamInFlight = 1024;
-    private const int MaxBytes = 1 << 30;
-    private const long MaxPixels = 1 << 28;
-    private const int MaxConnections = 1_000_000;
-    private const int MaxStreamsPerConnection = 65_536;
-    private const int LeastHeaderBytes = 4 * 1024;
-    private const int MaxHeaderBytes = 1024 * 1024;
-    private const int MaxFailures = 1000;
-    private static readonly TimeSpan LeastTimeout = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan MostHeadersTimeout = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan MostIdleTimeout = TimeSpan.FromDays(1);
-    private static readonly TimeSpan LeastObjective = TimeSpan.FromMilliseconds(1);
-    private static readonly TimeSpan MostObjective = TimeSpan.FromHours(1);
-    private static readonly TimeSpan LeastPollInterval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan MostPollInterval = TimeSpan.FromHours(1);
-    private static readonly TimeSpan MostDrainDelay = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan LeastDrainTimeout = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan MostDrainTimeout = TimeSpan.FromHours(1);
+    private readonly IConfigurationSection _section;
+    private readonly List<string> _problems = [];
+
+    private ServerOptionsReader(IConfiguration configuration) => _section = configuration.GetSection(ServerOptions.Section);
 
     /// <summary>The settings, with defaults for those that are absent or empty.</summary>
     /// <exception cref="ServerOptionsException">A setting is unknown, unreadable or out of range.</exception>
     public static ServerOptions Read(IConfiguration configuration)
     {
-        var defaults = new ServerOptions();
-        var values = new SettingsReader(configuration.GetSection(ServerOptions.Section));
-        var options = new ServerOptions
-        {
-            Models = values.Text(nameof(ServerOptions.Models), defaults.Models),
-            ModelControl = values.Choice(nameof(ServerOptions.ModelControl), defaults.ModelControl),
-            ModelPollInterval = values.Duration(nameof(ServerOptions.ModelPollInterval), defaults.ModelPollInterval, LeastPollInterval, MostPollInterval),
-            Device = values.Text(nameof(ServerOptions.Device), defaults.Device),
-            FallbackToCpu = values.Flag(nameof(ServerOptions.FallbackToCpu), defaults.FallbackToCpu),
-            MaxFailures = values.Number(nameof(ServerOptions.MaxFailures), defaults.MaxFailures, 1, MaxFailures),
-            Executor = values.Choice(nameof(ServerOptions.Executor), defaults.Executor),
-            Workers = values.Number(nameof(ServerOptions.Workers), defaults.Workers, 0, MaxWorkers),
-            MaxQueue = values.Number(nameof(ServerOptions.MaxQueue), defaults.MaxQueue, 0, MaxQueue),
-            BatchMaxImages = values.Number(nameof(ServerOptions.BatchMaxImages), defaults.BatchMaxImages, 1, MaxBatchImages),
-            BatchMaxDelay = values.Duration(nameof(ServerOptions.BatchMaxDelay), defaults.BatchMaxDelay, TimeSpan.Zero, EngineOptions.MaxDelayLimit),
-            BatchMaxFlops = values.Number(nameof(ServerOptions.BatchMaxFlops), defaults.BatchMaxFlops, 0, MaxBatchFlops),
-            MaxQueueBytes = values.Number(nameof(ServerOptions.MaxQueueBytes), defaults.MaxQueueBytes, 0, MaxQueueBytes),
-            QueueObjective = values.Duration(nameof(ServerOptions.QueueObjective), defaults.QueueObjective, LeastObjective, MostObjective),
-            Brownout = values.Flag(nameof(ServerOptions.Brownout), defaults.Brownout),
-            BrownoutEffort = values.Has(nameof(ServerOptions.BrownoutEffort)) ? values.Share(nameof(ServerOptions.BrownoutEffort), 1) : null,
-            DefaultEffort = values.Share(nameof(ServerOptions.DefaultEffort), defaults.DefaultEffort),
-            BindAddress = values.Text(nameof(ServerOptions.BindAddress), defaults.BindAddress),
-            HttpBindAddress = values.Text(nameof(ServerOptions.HttpBindAddress), defaults.HttpBindAddress),
-            GrpcPort = values.Number(nameof(ServerOptions.GrpcPort), defaults.GrpcPort, 0, MaxPort),
-            HttpPort = values.Number(nameof(ServerOptions.HttpPort), defaults.HttpPort, 0, MaxPort),
-            TlsCertificate = values.Text(nameof(ServerOptions.TlsCertificate), defaults.TlsCertificate),
-            TlsKey = values.Text(nameof(ServerOptions.TlsKey), defaults.TlsKey),
-            TlsClientCa = values.Text(nameof(ServerOptions.TlsClientCa), defaults.TlsClientCa),
-            ApiKeys = values.Text(nameof(ServerOptions.ApiKeys), defaults.ApiKeys),
-            MaxConnections = values.Number(nameof(ServerOptions.MaxConnections), defaults.MaxConnections, 1, MaxConnections),
-            MaxConnectionsPerAddress = values.Number(nameof(ServerOptions.MaxConnectionsPerAddress), defaults.MaxConnectionsPerAddress, 1, MaxConnections),
-            MaxStreamsPerConnection = values.Number(nameof(ServerOptions.MaxStreamsPerConnection), defaults.MaxStreamsPerConnection, 1, MaxStreamsPerConnection),
-            MaxHeaderBytes = values.Number(nameof(ServerOptions.MaxHeaderBytes), defaults.MaxHeaderBytes, LeastHeaderBytes, MaxHeaderBytes),
-            HeadersTimeout = values.Duration(nameof(ServerOptions.HeadersTimeout), defaults.HeadersTimeout, LeastTimeout, MostHeadersTimeout),
-            IdleTimeout = values.Duration(nameof(ServerOptions.IdleTimeout), defaults.IdleTimeout, LeastTimeout, MostIdleTimeout),
-            MinBodyBytesPerSecond = values.Number(nameof(ServerOptions.MinBodyBytesPerSecond), defaults.MinBodyBytesPerSecond, 1, MaxBytes),
-            MaxImageBytes = values.Number(nameof(ServerOptions.MaxImageBytes), defaults.MaxImageBytes, 1, MaxBytes),
-            MaxImagePixels = values.Number(nameof(ServerOptions.MaxImagePixels), defaults.MaxImagePixels, 1, MaxPixels),
-            MaxRequestBytes = values.Has(nameof(ServerOptions.MaxRequestBytes))
-                ? values.Number(nameof(ServerOptions.MaxRequestBytes), MaxBytes, 1, int.MaxValue)
-                : null,
-            MaxReceiveBytes = values.Number(nameof(ServerOptions.MaxReceiveBytes), defaults.MaxReceiveBytes, LeastReceiveBytes, MaxQueueBytes),
-            MaxBatch = values.Number(nameof(ServerOptions.MaxBatch), defaults.MaxBatch, 1, MaxBatch),
-            MaxStreamInFlight = values.Number(nameof(ServerOptions.MaxStreamInFlight), defaults.MaxStreamInFlight, 1, MaxStreamInFlight),
-            DrainDelay = values.Duration(nameof(ServerOptions.DrainDelay), defaults.DrainDelay, TimeSpan.Zero, MostDrainDelay),
-            DrainTimeout = values.Duration(nameof(ServerOptions.DrainTimeout), defaults.DrainTimeout, LeastDrainTimeout, MostDrainTimeout),
-            Page = values.Flag(nameof(ServerOptions.Page), defaults.Page),
-            LogFormat = values.Choice(nameof(ServerOptions.LogFormat), defaults.LogFormat),
-            LogLevel = values.Choice(nameof(ServerOptions.LogLevel), defaults.LogLevel),
-        };
-        values.RefuseOthers();
+        var reader = new ServerOptionsReader(configuration);
+        ServerOptions options = reader.Bind();
+        reader.CheckTogether(options);
         if (configuration.GetSection("Kestrel").GetChildren().Any())
         {
             // Kestrel would open further ports by it, outside TLS and limits.
-            values.Refuse($"Kestrel: is not read, neither from files nor from the environment (Kestrel__…); the ports are {ServerOptions.Section}:{nameof(ServerOptions.GrpcPort)} and {ServerOptions.Section}:{nameof(ServerOptions.HttpPort)}");
+            reader._problems.Add($"Kestrel: is not read, neither from files nor from the environment (Kestrel__…); the ports are {ServerOptions.Section}:{nameof(ServerOptions.GrpcPort)} and {ServerOptions.Section}:{nameof(ServerOptions.HttpPort)}");
         }
 
-        CheckDevice(options.Device, values);
-        CheckAddress(nameof(ServerOptions.BindAddress), options.BindAddress, values);
+        return reader._problems.Count == 0 ? options : throw new ServerOptionsException(reader._problems);
+    }
+
+    private ServerOptions Bind()
+    {
+        var options = new ServerOptions();
+        foreach (PropertyInfo setting in ServerOptions.Settings)
+        {
+            if (_section[setting.Name] is { } text && !string.IsNullOrWhiteSpace(text))
+            {
+                Set(options, setting, text.Trim());
+            }
+        }
+
+        foreach (IConfigurationSection other in _section.GetChildren().ExceptBy(ServerOptions.Settings.Select(setting => setting.Name), given => given.Key, StringComparer.OrdinalIgnoreCase))
+        {
+            Require(false, other.Key, "there is no such setting");
+        }
+
+        return options;
+    }
+
+    // A value in error is left at its default, so that nothing that follows from it is reported besides.
+    private void Set(ServerOptions options, PropertyInfo setting, string text)
+    {
+        RangeAttribute? range = setting.GetCustomAttribute<RangeAttribute>();
+        Type type = Nullable.GetUnderlyingType(setting.PropertyType) ?? setting.PropertyType;
+        object? value = Parse(type, text);
+        if (value is not null && range?.IsValid(value) != false)
+        {
+            setting.SetValue(options, value);
+            return;
+        }
+
+        string expected = type.IsEnum ? $"none of {string.Join(", ", Enum.GetNames(type))}"
+            : type == typeof(bool) ? "neither true nor false"
+            : type == typeof(TimeSpan) ? $"not a duration from {Bound(range!.Minimum):c} to {Bound(range.Maximum):c}"
+            : type == typeof(double) ? $"not a number in ({range!.Minimum}, {range.Maximum}]"
+            : $"not a whole number from {range!.Minimum} to {range.Maximum}";
+        Require(false, setting.Name, $"'{text}' is {expected}");
+    }
+
+    private static object? Parse(Type type, string text)
+    {
+        CultureInfo culture = CultureInfo.InvariantCulture;
+        if (type == typeof(string))
+        {
+            return text;
+        }
+
+        if (type.IsEnum)
+        {
+            return Enum.GetNames(type).Contains(text, StringComparer.OrdinalIgnoreCase) ? Enum.Parse(type, text, ignoreCase: true) : null;
+        }
+
+        if (type == typeof(TimeSpan))
+        {
+            // A bare number would be days.
+            return text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParse(text, culture, out TimeSpan time) ? time : null;
+        }
+
+        return type == typeof(bool) ? bool.TryParse(text, out bool flag) ? flag : null
+            : type == typeof(double) ? double.TryParse(text, NumberStyles.Float, culture, out double number) ? number : null
+            : type == typeof(long) ? long.TryParse(text, NumberStyles.Integer, culture, out long large) ? large : null
+            : int.TryParse(text, NumberStyles.Integer, culture, out int whole) ? whole : null;
+    }
+
+    private static TimeSpan Bound(object bound) => bound is TimeSpan time ? time : TimeSpan.Parse((string)bound, CultureInfo.InvariantCulture);
+
+    private void CheckTogether(ServerOptions options)
+    {
+        CheckDevice(options.Device);
+        CheckAddress(nameof(ServerOptions.BindAddress), options.BindAddress);
         if (options.HttpBindAddress.Length > 0)
         {
-            CheckAddress(nameof(ServerOptions.HttpBindAddress), options.HttpBindAddress, values);
+            CheckAddress(nameof(ServerOptions.HttpBindAddress), options.HttpBindAddress);
         }
 
-        values.Require(
+        Require(
             options.GrpcPort != options.HttpPort || options.GrpcPort == 0,
             nameof(ServerOptions.HttpPort),
             $"{options.HttpPort} is {nameof(ServerOptions.GrpcPort)} too; each needs a port of its own");
-        values.Require(
+        Require(
             options.RequestLimit >= options.MaxImageBytes,
             nameof(ServerOptions.MaxRequestBytes),
             $"{options.RequestLimit} is below {nameof(ServerOptions.MaxImageBytes)}, {options.MaxImageBytes}");
-        values.Require(
+        Require(
             options.HasTls == options.TlsKey.Length > 0,
             nameof(ServerOptions.TlsKey),
             $"{nameof(ServerOptions.TlsCertificate)} and {nameof(ServerOptions.TlsKey)} are given together or not at all");
-        values.Require(options.HasTls || !options.AsksForCertificate, nameof(ServerOptions.TlsClientCa), $"needs {nameof(ServerOptions.TlsCertificate)}");
-        return values.Problems.Count == 0 ? options : throw new ServerOptionsException(values.Problems);
+        Require(options.HasTls || !options.AsksForCertificate, nameof(ServerOptions.TlsClientCa), $"needs {nameof(ServerOptions.TlsCertificate)}");
     }
 
-    private static void CheckAddress(string name, string address, SettingsReader values) => values.Require(
-        address == ServerEndpoints.AnyAddress || IPAddress.TryParse(address, out _), name, $"'{address}' is neither an IP address nor {ServerEndpoints.AnyAddress}");
+    private void CheckAddress(string name, string address) =>
+        Require(address == ServerEndpoints.AnyAddress || IPAddress.TryParse(address, out _), name, $"'{address}' is neither an IP address nor {ServerEndpoints.AnyAddress}");
 
-    private static void CheckDevice(string device, SettingsReader values)
+    private void CheckDevice(string device)
     {
         try
         {
@@ -131,7 +135,15 @@ internal static class ServerOptionsReader
         }
         catch (DeviceException exception)
         {
-            values.Require(false, nameof(ServerOptions.Device), exception.Message);
+            Require(false, nameof(ServerOptions.Device), exception.Message);
+        }
+    }
+
+    private void Require(bool good, string name, string problem)
+    {
+        if (!good)
+        {
+            _problems.Add($"{ServerOptions.Section}:{name}: {problem}".ReplaceLineEndings(" "));
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using System.Reflection;
 using System.Text;
@@ -18,21 +19,51 @@ internal static class SettingsHelp
         output.WriteLine();
         output.WriteLine("Usage: LCNet.Server [--healthcheck] [--LCNet:Name=value ...]");
         output.WriteLine();
-        output.WriteLine("--help         prints this");
+        output.WriteLine("--help         prints this; --help markdown, the same as a page");
         output.WriteLine("--healthcheck  asks the server on this machine whether it takes calls; exit code 0 where it does");
         output.WriteLine();
         output.WriteLine("Settings, each also as LCNet__Name in the environment or in section LCNet of appsettings.json:");
-        Dictionary<string, XElement> documentation = Documentation();
-        var defaults = new ServerOptions();
-        foreach (PropertyInfo setting in typeof(ServerOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        foreach ((string group, (string Name, string Default, string Text)[] settings) in Groups())
         {
             output.WriteLine();
-            output.WriteLine($"  --LCNet:{setting.Name}={Value(setting.GetValue(defaults))}");
-            if (documentation.TryGetValue(setting.Name, out XElement? summary))
+            output.WriteLine($"{group}:");
+            foreach ((string name, string value, string text) in settings)
             {
-                Wrap(output, Text(summary));
+                output.WriteLine();
+                output.WriteLine($"  --LCNet:{name}={value}");
+                Wrap(output, text);
             }
         }
+    }
+
+    /// <summary>Writes the page of the documentation, <c>docs/settings.md</c>, which a test holds to this.</summary>
+    public static void WriteMarkdown(TextWriter output)
+    {
+        output.WriteLine("# Settings");
+        output.WriteLine();
+        output.WriteLine("Each is `--LCNet:Name=value` on the command line, `LCNet__Name` in the environment, or `Name` in section `LCNet` of `appsettings.json`; the former win. They are read once, and every");
+        output.WriteLine("problem is reported at the start. This page is what `LCNet.Server --help markdown` prints.");
+        foreach ((string group, (string Name, string Default, string Text)[] settings) in Groups())
+        {
+            output.WriteLine();
+            output.WriteLine($"## {group}");
+            output.WriteLine();
+            output.WriteLine("| setting | default | |");
+            output.WriteLine("| --- | --- | --- |");
+            foreach ((string name, string value, string text) in settings)
+            {
+                // The folder depends on where the program lies.
+                output.WriteLine($"| `{name}` | {(value.Length == 0 || name == nameof(ServerOptions.Models) ? string.Empty : $"`{value}`")} | {string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).Replace("<", "&lt;", StringComparison.Ordinal)} |");
+            }
+        }
+    }
+
+    private static IEnumerable<(string Group, (string Name, string Default, string Text)[] Settings)> Groups()
+    {
+        Dictionary<string, XElement> documentation = Documentation();
+        var defaults = new ServerOptions();
+        return ServerOptions.Settings.GroupBy(setting => setting.GetCustomAttribute<CategoryAttribute>()!.Category).Select(group => (group.Key, group.Select(setting =>
+            (setting.Name, Value(setting.GetValue(defaults)), documentation.TryGetValue(setting.Name, out XElement? summary) ? Text(summary) : string.Empty)).ToArray()));
     }
 
     // As a setting is written.

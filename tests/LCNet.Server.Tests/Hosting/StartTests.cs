@@ -119,6 +119,17 @@ public sealed class StartTests(ServerFixture fixture)
         Assert.Contains("--LCNet:QueueObjective=00:00:01\n      How long an image should wait at most, 1 ms to 1 h (default 1 s).", text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Help_AsMarkdown_IsThePageOfTheSettings()
+    {
+        using var program = new ServerProgram("--help", "markdown");
+
+        (int code, string[] output, _) = await program.WaitAsync();
+
+        Assert.Equal(0, code);
+        Assert.Equal(File.ReadAllLines(RepositoryFiles.Of("docs", "settings.md")).Where(line => line.Length > 0), output.Where(line => line.Length > 0));
+    }
+
     [Theory]
     [InlineData("Kestrel__Endpoints__More__Url", "http://127.0.0.1:0")]
     [InlineData("Kestrel__EndpointDefaults__Protocols", "Http1")]
