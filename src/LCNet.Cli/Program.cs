@@ -10,7 +10,7 @@ using LCNet.Cli.Inspect;
 using LCNet.Cli.Load;
 using LCNet.Cli.Train;
 using LCNet.Imaging;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
 
 var root = new RootCommand("Train, evaluate, inspect and run networks that decide, image by image, how much of themselves to run.")
 {

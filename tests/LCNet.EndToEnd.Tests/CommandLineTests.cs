@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
 
 namespace LCNet.EndToEnd.Tests;
 

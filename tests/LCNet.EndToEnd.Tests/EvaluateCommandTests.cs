@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Xml.Linq;
 using LCNet.Bundles;
 using LCNet.Imaging;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using SkiaSharp;
 
 namespace LCNet.EndToEnd.Tests;

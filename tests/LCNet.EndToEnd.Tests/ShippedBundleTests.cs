@@ -1,7 +1,8 @@
 using System.Text.Json;
 using LCNet.Bundles;
 using LCNet.Imaging;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 using LCNet.V1;
 
 namespace LCNet.EndToEnd.Tests;

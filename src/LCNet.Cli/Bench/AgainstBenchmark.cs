@@ -1,6 +1,7 @@
 using LCNet.Bundles;
 using LCNet.Cli.Evaluate;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
+using LCNet.Runtime.Execution.Simd;
 
 namespace LCNet.Cli.Bench;
 

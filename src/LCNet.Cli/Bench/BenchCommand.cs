@@ -3,7 +3,7 @@ using System.Text.Json;
 using LCNet.Bundles;
 using LCNet.Cli.Evaluate;
 using LCNet.Cli.Load;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
 using LCNet.Training.Data;
 using LCNet.Training.Export;
 using LCNet.Training.Native;

@@ -1,5 +1,7 @@
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
+using LCNet.Runtime.Execution.Simd;
 
 namespace LCNet.Cli.Bench;
 

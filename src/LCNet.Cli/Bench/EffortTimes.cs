@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
+using LCNet.Runtime.Execution.Simd;
 
 namespace LCNet.Cli.Bench;
 

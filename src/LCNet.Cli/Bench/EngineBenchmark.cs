@@ -1,5 +1,6 @@
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 
 namespace LCNet.Cli.Bench;
 

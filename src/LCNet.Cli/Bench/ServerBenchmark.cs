@@ -4,7 +4,7 @@ using Grpc.Core;
 using LCNet.Bundles;
 using LCNet.Cli.Load;
 using LCNet.Imaging;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 
 namespace LCNet.Cli.Bench;
 

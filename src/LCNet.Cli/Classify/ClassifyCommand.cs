@@ -5,7 +5,7 @@ using Grpc.Net.Client;
 using LCNet.Bundles;
 using LCNet.Client;
 using LCNet.Imaging;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.V1;
 
 namespace LCNet.Cli.Classify;

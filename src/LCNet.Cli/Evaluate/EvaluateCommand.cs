@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.Training.Data;
 using Spectre.Console;
 

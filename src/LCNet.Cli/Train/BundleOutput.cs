@@ -1,6 +1,6 @@
 using LCNet.Bundles;
 using LCNet.Cli.Bench;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
 using LCNet.Training.Data;
 using LCNet.Training.Export;
 using LCNet.Training.Networks;

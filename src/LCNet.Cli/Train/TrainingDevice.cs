@@ -1,4 +1,4 @@
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
 using LCNet.Training.Networks;
 using TorchSharp;
 

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using LCNet.Bundles;
+using LCNet.Runtime.Engine;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// Takes a batch of images through their network: at each span the gates decide for all of them at once, the planner makes each image's plan, and the images that run a

@@ -1,6 +1,7 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Engine;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>Gathers the images of its sessions into batches, which run one after another. What a GPU does best: alone, an image leaves most of it idle. Thread-safe.</summary>
 internal sealed class BatchEngine : IDisposable

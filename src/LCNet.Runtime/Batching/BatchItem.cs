@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
+using LCNet.Runtime.Engine;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>A session's image that waits for its batch and then for the batch's end. Reused from image to image; while it waits it is guarded by the batcher's lock.</summary>
 internal sealed class BatchItem : IDisposable
@@ -70,3 +71,11 @@ internal sealed class BatchItem : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _ended.Dispose();
 }
+
+/// <summary>One image of a batch.</summary>
+/// <param name="Pixels">The network's input, 3 × height × width values.</param>
+/// <param name="Effort">In (0, 1].</param>
+/// <param name="Cap">Most FLOPs; <see cref="Bundles.Planner.NoCap"/> for none.</param>
+/// <param name="Result">Takes logits, plan and executed FLOPs.</param>
+/// <param name="Trace">The span that its own belong to; the default for none.</param>
+internal readonly record struct BatchImage(ReadOnlyMemory<float> Pixels, double Effort, long Cap, InferenceResult Result, ActivityContext Trace);

@@ -1,4 +1,4 @@
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// Images that wait for a batch, in order, and the decision when a batch is full enough: at its most images, once the FLOPs that they are expected to take

@@ -1,6 +1,6 @@
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// Turns the plans of a batch into dispatches: which images share one, how it is padded, from which rows of the device's buffers it reads and to which it writes, and who

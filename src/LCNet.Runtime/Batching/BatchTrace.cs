@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using LCNet.Runtime.Engine;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// The spans of a batch: each image has its own of every stage, with its share of the stage's FLOPs, so that what is said of an image's spans holds whether it shared its

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using LCNet.Bundles;
+using LCNet.Runtime.Engine;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>Runs every segment in every fixed shape, so that none is new to the device when it serves, and measures what blocks take meanwhile.</summary>
 internal static class BatchWarmUp

@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Numerics.Tensors;
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// Decides which images run a block together. A dispatch keeps the union of its images' channels; for a channel that an image does not keep its scale is 0,
@@ -270,3 +270,10 @@ internal sealed class BlockGrouper
         }
     }
 }
+
+/// <summary>Images that run a block in one dispatch.</summary>
+/// <param name="First">Where its images begin in <see cref="BlockGrouper.Images"/>.</param>
+/// <param name="Count">How many images.</param>
+/// <param name="Rows">Rows of the dispatch, at least <paramref name="Count"/>.</param>
+/// <param name="Channels">Channels of the dispatch, at least the union of those that its images keep.</param>
+internal readonly record struct BlockGroup(int First, int Count, int Rows, int Channels);

@@ -1,4 +1,4 @@
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// The cost model: how long a dispatch of a block takes for each padded number of rows and channels, as measured on the device at load. Immutable and

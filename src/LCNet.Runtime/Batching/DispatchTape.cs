@@ -1,6 +1,6 @@
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// The small inputs of the dispatches of one span, one after another: indices of rows and channels, scales and prices. A lane takes all of them to the device
@@ -62,3 +62,20 @@ internal sealed class DispatchTape
         return Values.AsSpan(at, count);
     }
 }
+
+/// <summary>One dispatch of a block or of its shortcut alone. Where its inputs are on the <see cref="DispatchTape"/> is given as places there.</summary>
+/// <param name="Block">Index of the block.</param>
+/// <param name="Rows">Rows to compute, those that pad it included.</param>
+/// <param name="Channels">Channels to compute; 0 for the shortcut alone.</param>
+/// <param name="RowsAt">Index: the slot of each row in the buffer of the block's input.</param>
+/// <param name="KeepAt">Index: the channels.</param>
+/// <param name="ScalesAt">Value: the scale of each channel, row after row.</param>
+/// <param name="LayersAt">Value: the scale of the branch of each row.</param>
+/// <param name="Slot">The first slot of the buffer of the block's output that it writes; the others follow.</param>
+internal readonly record struct BlockDispatch(int Block, int Rows, int Channels, int RowsAt, int KeepAt, int ScalesAt, int LayersAt, int Slot);
+
+/// <summary>The rows that gates or the head read. Where they are on the <see cref="DispatchTape"/> is given as places there.</summary>
+/// <param name="Rows">Rows to compute, those that pad it included.</param>
+/// <param name="RowsAt">Index: the slot of each row.</param>
+/// <param name="PricesAt">Value: the price of compute of each row.</param>
+internal readonly record struct RowReading(int Rows, int RowsAt, int PricesAt);

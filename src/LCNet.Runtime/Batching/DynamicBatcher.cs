@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using LCNet.Runtime.Engine;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>Gathers images that are asked for one by one into batches, and runs these one after another on a thread of its own. Thread-safe.</summary>
 internal sealed class DynamicBatcher : IDisposable

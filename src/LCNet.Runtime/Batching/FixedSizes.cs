@@ -1,4 +1,4 @@
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>The few sizes that a dimension of a dispatch is padded to, so that shapes recur and each can be warmed up. Immutable and thread-safe.</summary>
 internal sealed class FixedSizes

@@ -1,6 +1,6 @@
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// What each image of a batch is billed for the dispatches that it shared. In a dispatch every row is computed with the same channels, so each image pays

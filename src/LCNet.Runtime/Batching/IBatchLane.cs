@@ -1,4 +1,4 @@
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// A device that runs the segments of one bundle on rows of its buffers, one buffer a shape of activation. Dispatches run in the order of the calls; those of blocks

@@ -1,7 +1,8 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Execution;
 using Microsoft.ML.OnnxRuntime;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// Runs segments on rows of device buffers with ONNX Runtime, on CUDA or, by the same way, on the CPU. Each graph gathers its rows itself; the weights of kept channels are

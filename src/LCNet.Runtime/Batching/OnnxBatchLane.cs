@@ -1,8 +1,9 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Execution;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// Buffers of a device and the bindings of ONNX Runtime sessions to them. Each segment has one binding, to the whole buffer that it reads; the small inputs and the rows that it

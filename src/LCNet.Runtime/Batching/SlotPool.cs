@@ -1,4 +1,4 @@
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// Which rows of a device buffer hold activations that are still needed. A dispatch writes consecutive rows, so that nothing has to be scattered on

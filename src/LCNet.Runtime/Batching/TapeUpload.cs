@@ -2,7 +2,7 @@ using Google.Protobuf;
 using LCNet.Bundles.Onnx;
 using Microsoft.ML.OnnxRuntime;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// Copies a tape to the device, in the order of the other dispatches. ONNX Runtime has no call that copies to given device memory, but a session does: what is bound to its

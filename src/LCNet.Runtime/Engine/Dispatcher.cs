@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using LCNet.Bundles;
+using LCNet.Runtime.Execution;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Engine;
 
 /// <summary>
 /// Takes one image at a time through its network: at each span the gates decide, the planner turns that into a plan, and only retained

@@ -1,4 +1,6 @@
-namespace LCNet.Runtime;
+using LCNet.Runtime.Execution;
+
+namespace LCNet.Runtime.Engine;
 
 /// <summary>How an engine runs.</summary>
 public sealed record EngineOptions

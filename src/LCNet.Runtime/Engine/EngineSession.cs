@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using LCNet.Bundles;
+using LCNet.Runtime.Batching;
+using LCNet.Runtime.Execution;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Engine;
 
 /// <summary>
 /// One image at a time on its way through an engine's network, with buffers of its own. <see cref="Run"/> blocks until the image has run: by itself where the engine runs images one by one, as part of a batch where it

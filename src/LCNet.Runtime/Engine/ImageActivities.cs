@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Engine;
 
 /// <summary>The spans of an image's way through a network, as children of whatever span the caller is in. While nobody listens none is made.</summary>
 public static class ImageActivities

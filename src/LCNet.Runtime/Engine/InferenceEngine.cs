@@ -1,6 +1,9 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Batching;
+using LCNet.Runtime.Execution;
+using LCNet.Runtime.Execution.Simd;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Engine;
 
 /// <summary>
 /// The network of one bundle on one device. Images run in sessions: on a CPU each image by itself, on the thread of its session; on a GPU the images of all sessions are gathered into batches. Thread-safe.

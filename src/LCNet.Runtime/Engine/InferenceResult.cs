@@ -1,6 +1,6 @@
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Engine;
 
 /// <summary>What one image gave and cost. Reused from image to image. Not thread-safe.</summary>
 public sealed class InferenceResult

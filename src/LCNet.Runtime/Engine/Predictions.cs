@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Engine;
 
 /// <summary>From logits to the most probable labels.</summary>
 public static class Predictions

@@ -1,7 +1,7 @@
 using LCNet.Bundles;
 using Microsoft.ML.OnnxRuntime;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Engine;
 
 /// <summary>Runs segments for the first time, while a bundle is loaded.</summary>
 internal static class SegmentTrial

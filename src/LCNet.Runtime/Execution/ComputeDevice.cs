@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>Where a network runs.</summary>
 /// <param name="IsCuda">Whether it is an NVIDIA GPU.</param>

@@ -2,7 +2,7 @@ using Google.Protobuf;
 using LCNet.Bundles;
 using LCNet.Bundles.Onnx;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>
 /// The static network of a bundle as one ONNX graph, put together from its segments: every block with all its channels, and neither gates nor scales. So a bundle holds

@@ -1,7 +1,7 @@
 using LCNet.Bundles;
 using Microsoft.ML.OnnxRuntime;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>The bundle's static network in one ONNX Runtime session: the baseline of measurements and the reference of tests. Not thread-safe.</summary>
 public sealed class DenseNetwork : IDisposable

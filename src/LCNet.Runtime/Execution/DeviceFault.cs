@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>Tells what a device or its libraries did wrong from faults of this program. Thread-safe.</summary>
 public static class DeviceFault

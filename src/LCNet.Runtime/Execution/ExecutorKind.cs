@@ -1,4 +1,4 @@
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>What runs segments.</summary>
 public enum ExecutorKind

@@ -1,4 +1,4 @@
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>Runs the segments of one bundle on one device. Thread-safe; what belongs to one image at a time lives in its lanes.</summary>
 public interface ISegmentExecutor : IDisposable

@@ -1,7 +1,7 @@
 using LCNet.Bundles;
 using Microsoft.ML.OnnxRuntime;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>Runs segments with ONNX Runtime, on CPU or CUDA. The weights of kept channels are gathered inside the block's graph.</summary>
 public sealed class OnnxExecutor : ISegmentExecutor

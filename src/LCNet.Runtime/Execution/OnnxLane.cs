@@ -2,7 +2,7 @@ using LCNet.Bundles;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>
 /// One image's way through ONNX Runtime sessions. Activations stay on the device: each map shape has two buffers, and a block reads one

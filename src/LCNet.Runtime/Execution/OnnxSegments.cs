@@ -2,7 +2,7 @@ using Google.Protobuf;
 using LCNet.Bundles;
 using Microsoft.ML.OnnxRuntime;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>The ONNX Runtime sessions of a bundle's segments. Thread-safe.</summary>
 internal sealed class OnnxSegments : IDisposable

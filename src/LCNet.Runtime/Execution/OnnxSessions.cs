@@ -1,6 +1,6 @@
 using Microsoft.ML.OnnxRuntime;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>Makes ONNX Runtime sessions for the segments of a bundle.</summary>
 internal static class OnnxSessions

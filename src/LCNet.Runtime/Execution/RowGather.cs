@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using LCNet.Bundles.Onnx;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution;
 
 /// <summary>
 /// Lets a segment run on chosen rows of a buffer: a bundle's graphs take a batch, and those of the images that run a segment together lie anywhere. The graph is changed

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Models;
 
 /// <summary>A folder of bundles, <c>&lt;model&gt;/&lt;version&gt;/bundle.json</c>. It is only read. Thread-safe.</summary>
 /// <param name="folder">Holds a folder a model, with a folder a version. Passed over are models whose name begins with a dot and versions whose name is not a number.</param>
@@ -105,3 +105,9 @@ public sealed class ModelRepository(string folder)
         }
     }
 }
+
+/// <summary>The folder of one version of one model, as it was when it was looked at. Immutable and thread-safe.</summary>
+/// <param name="Path">Where it is.</param>
+/// <param name="Model">The model's name, by its folder.</param>
+/// <param name="Stamp">Changes when a file in it is added, removed, renamed or written, or may be read by others than before.</param>
+public sealed record ModelFolder(string Path, string Model, string Stamp);

@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Net;
 using System.Reflection;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
 using LCNet.Server.Hosting;
 
 namespace LCNet.Server.Configuration;

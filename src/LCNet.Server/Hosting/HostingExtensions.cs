@@ -1,4 +1,4 @@
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.Server.Configuration;
 using LCNet.Server.Models;
 using LCNet.Server.Security;

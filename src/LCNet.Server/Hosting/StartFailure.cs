@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
 using LCNet.Server.Configuration;
 using Microsoft.AspNetCore.Connections;
 using Serilog;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 
 namespace LCNet.Server.Inference;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using LCNet.Imaging;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 using LCNet.Server.Errors;
 using LCNet.Server.Hosting;
 using LCNet.Server.Models;

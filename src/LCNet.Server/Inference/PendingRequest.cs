@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.Server.Admission;
 using LCNet.Server.Errors;
 using LCNet.Server.Models;

@@ -2,7 +2,6 @@ using System.Text.Json;
 using Google.Protobuf;
 using Grpc.Core;
 using LCNet.Bundles;
-using LCNet.Runtime;
 using LCNet.Server.Configuration;
 using LCNet.Server.Errors;
 using LCNet.Server.Hosting;

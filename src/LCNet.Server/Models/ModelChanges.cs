@@ -26,7 +26,7 @@ internal enum ModelChange
     Refused,
 }
 
-/// <summary>What is known of one version's folder. Stamps are those of <see cref="Runtime.ModelFolder"/>. Not thread-safe.</summary>
+/// <summary>What is known of one version's folder. Stamps are those of <see cref="LCNet.Runtime.Models.ModelFolder"/>. Not thread-safe.</summary>
 internal sealed class ModelEntry
 {
     /// <summary>What is served of it; null for nothing.</summary>

@@ -1,5 +1,6 @@
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
+using LCNet.Runtime.Models;
 using LCNet.Server.Configuration;
 using LCNet.Server.Hosting;
 using LCNet.Server.Telemetry;

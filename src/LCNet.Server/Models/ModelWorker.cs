@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using LCNet.Bundles;
 using LCNet.Imaging;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.Server.Admission;
 
 namespace LCNet.Server.Models;

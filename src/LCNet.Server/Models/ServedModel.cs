@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.Server.Admission;
 using LCNet.Server.Configuration;
 

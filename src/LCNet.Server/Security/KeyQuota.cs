@@ -1,4 +1,3 @@
-using LCNet.Runtime;
 using LCNet.Server.Admission;
 using LCNet.Server.Errors;
 

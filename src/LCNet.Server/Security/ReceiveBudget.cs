@@ -1,6 +1,5 @@
 using System.IO.Pipelines;
 using Grpc.AspNetCore.Server;
-using LCNet.Runtime;
 using LCNet.Server.Admission;
 using LCNet.Server.Configuration;
 using LCNet.Server.Errors;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Grpc.Core;
-using LCNet.Runtime;
 using LCNet.Server.Admission;
 using LCNet.Server.Errors;
 using LCNet.Server.Protocols.OpenInference;

@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Grpc.Core;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.Server.Models;
 using LCNet.Server.Security;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.Server.Hosting;
 using LCNet.Server.LivePage;
 using LCNet.Server.Security;

@@ -1,5 +1,6 @@
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 using LCNet.Training.Data;
 using LCNet.Training.Networks;
 using TorchSharp;

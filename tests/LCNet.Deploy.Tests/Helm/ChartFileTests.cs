@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
 using LCNet.Server;
 using LCNet.Server.Configuration;
 using LCNet.Server.Hosting;

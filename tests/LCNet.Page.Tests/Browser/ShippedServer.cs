@@ -1,6 +1,6 @@
 using LCNet.Bundles;
 using LCNet.Imaging;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 
 [assembly: AssemblyFixture(typeof(LCNet.Page.Tests.ShippedServer))]
 

@@ -1,3 +1,4 @@
+using LCNet.Runtime.Batching;
 using LCNet.Runtime.Tests.Synthetic;
 
 namespace LCNet.Runtime.Tests.Batching;

@@ -1,4 +1,5 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Batching;
 using LCNet.Runtime.Tests.Synthetic;
 
 namespace LCNet.Runtime.Tests.Batching;

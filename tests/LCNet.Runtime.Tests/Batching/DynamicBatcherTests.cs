@@ -1,3 +1,5 @@
+using LCNet.Runtime.Batching;
+using LCNet.Runtime.Engine;
 using LCNet.Runtime.Tests.Synthetic;
 
 namespace LCNet.Runtime.Tests.Batching;

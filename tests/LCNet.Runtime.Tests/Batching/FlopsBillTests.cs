@@ -1,4 +1,5 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Batching;
 
 namespace LCNet.Runtime.Tests.Batching;
 

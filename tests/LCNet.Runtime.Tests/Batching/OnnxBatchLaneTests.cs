@@ -1,4 +1,7 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Batching;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 using LCNet.Runtime.Tests.Synthetic;
 
 namespace LCNet.Runtime.Tests.Batching;

@@ -1,3 +1,5 @@
+using LCNet.Runtime.Batching;
+
 namespace LCNet.Runtime.Tests.Batching;
 
 public class SlotPoolTests

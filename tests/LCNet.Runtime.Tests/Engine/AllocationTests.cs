@@ -1,4 +1,8 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Batching;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
+using LCNet.Runtime.Execution.Simd;
 using LCNet.Runtime.Tests.Synthetic;
 
 namespace LCNet.Runtime.Tests.Engine;

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using LCNet.Bundles;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 using LCNet.Runtime.Tests.Synthetic;
 
 namespace LCNet.Runtime.Tests.Engine;

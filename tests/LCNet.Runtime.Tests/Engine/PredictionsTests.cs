@@ -1,3 +1,5 @@
+using LCNet.Runtime.Engine;
+
 namespace LCNet.Runtime.Tests.Engine;
 
 public class PredictionsTests

@@ -1,3 +1,5 @@
+using LCNet.Runtime.Execution;
+
 namespace LCNet.Runtime.Tests.Execution;
 
 public class ComputeDeviceTests

@@ -1,4 +1,6 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 using LCNet.Runtime.Tests.Synthetic;
 
 namespace LCNet.Runtime.Tests.Execution;

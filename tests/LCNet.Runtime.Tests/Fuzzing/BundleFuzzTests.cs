@@ -1,5 +1,7 @@
 using System.Globalization;
 using LCNet.Bundles;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 using LCNet.Runtime.Tests.Synthetic;
 
 namespace LCNet.Runtime.Tests.Fuzzing;

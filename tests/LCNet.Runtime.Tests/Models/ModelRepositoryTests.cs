@@ -1,4 +1,6 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Models;
 using LCNet.Runtime.Tests.Synthetic;
 using LCNet.Training.Networks;
 

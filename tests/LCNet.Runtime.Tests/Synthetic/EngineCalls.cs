@@ -1,3 +1,5 @@
+using LCNet.Runtime.Engine;
+
 namespace LCNet.Runtime.Tests.Synthetic;
 
 /// <summary>Runs images of an engine beside each other, each in a session and on a thread of its own.</summary>

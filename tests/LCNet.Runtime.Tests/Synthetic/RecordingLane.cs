@@ -1,4 +1,5 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Execution;
 
 namespace LCNet.Runtime.Tests.Synthetic;
 

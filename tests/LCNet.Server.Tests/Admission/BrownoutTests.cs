@@ -1,5 +1,5 @@
 using Grpc.Core;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution.Simd;
 using LCNet.Server.Models;
 using LCNet.V1;
 using Microsoft.Extensions.DependencyInjection;

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Grpc.Core;
 using Inference;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution.Simd;
 using LCNet.Server.Models;
 using LCNet.V1;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,6 +1,7 @@
 using LCNet.Bundles;
 using LCNet.Imaging;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 
 namespace LCNet.Server.Tests;
 

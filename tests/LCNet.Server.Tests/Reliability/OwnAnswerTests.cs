@@ -1,5 +1,5 @@
 using System.Globalization;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
 
 namespace LCNet.Server.Tests;
 

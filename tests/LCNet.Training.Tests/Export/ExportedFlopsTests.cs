@@ -1,5 +1,5 @@
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Execution;
 using LCNet.Training.Networks;
 using LCNet.Training.Tests.Synthetic;
 using TorchSharp;

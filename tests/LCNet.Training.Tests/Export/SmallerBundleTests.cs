@@ -1,5 +1,7 @@
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
+using LCNet.Runtime.Execution.Simd;
 using LCNet.Training.Data;
 using LCNet.Training.Export;
 using LCNet.Training.Networks;

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution.Simd;
 
 /// <summary>One convolution's weights and the order in which an input's planes meet them. Immutable and thread-safe.</summary>
 internal sealed unsafe class Convolution

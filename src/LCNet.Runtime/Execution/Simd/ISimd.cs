@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution.Simd;
 
 /// <summary>
 /// Computing with vectors of floats of some width, so that one kernel serves every width. All members compile to single instructions where the machine has them.

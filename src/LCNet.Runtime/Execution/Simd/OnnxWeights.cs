@@ -3,7 +3,7 @@ using Google.Protobuf;
 using LCNet.Bundles;
 using LCNet.Bundles.Onnx;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution.Simd;
 
 /// <summary>Reads the weights of one ONNX segment by what its nodes do, so that names are free.</summary>
 internal sealed class OnnxWeights

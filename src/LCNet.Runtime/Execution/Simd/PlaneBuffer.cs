@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution.Simd;
 
 /// <summary>Planes of one layout in memory that does not move; zeros to begin with. The memory is the garbage collector's. Not thread-safe.</summary>
 internal sealed unsafe class PlaneBuffer

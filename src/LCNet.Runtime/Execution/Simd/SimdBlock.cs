@@ -1,6 +1,6 @@
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution.Simd;
 
 /// <summary>One residual block in a lane: its convolutions with the buffers between them. Not thread-safe.</summary>
 internal sealed class SimdBlock<TSimd, TVector>

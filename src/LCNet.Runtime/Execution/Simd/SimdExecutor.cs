@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics;
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution.Simd;
 
 /// <summary>
 /// Runs segments on the CPU with direct convolutions that read only kept input channels and compute only kept output channels, so that what a plan skips

@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution.Simd;
 
 /// <summary>One image's way through the SIMD executor. All buffers are made in the constructor. Not thread-safe.</summary>
 internal sealed class SimdLane<TSimd, TVector> : ISegmentLane

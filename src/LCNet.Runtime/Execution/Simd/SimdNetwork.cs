@@ -1,6 +1,6 @@
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution.Simd;
 
 /// <summary>The weights of a bundle as the SIMD executor takes them, read from its ONNX segments. Immutable and thread-safe.</summary>
 internal sealed class SimdNetwork

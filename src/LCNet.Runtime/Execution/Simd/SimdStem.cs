@@ -1,6 +1,6 @@
 using LCNet.Bundles;
 
-namespace LCNet.Runtime;
+namespace LCNet.Runtime.Execution.Simd;
 
 /// <summary>The stem in a lane: a 3×3 convolution, or a 7×7 one of stride 2 with a 3×3 maximum of stride 2 behind it. Not thread-safe.</summary>
 internal sealed class SimdStem<TSimd, TVector>

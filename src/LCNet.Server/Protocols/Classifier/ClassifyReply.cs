@@ -1,5 +1,5 @@
 using LCNet.Bundles;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.Server.Models;
 using LCNet.V1;
 

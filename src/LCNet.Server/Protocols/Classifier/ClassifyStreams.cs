@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Grpc.Core;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.Server.Configuration;
 using LCNet.Server.Errors;
 using LCNet.Server.Hosting;

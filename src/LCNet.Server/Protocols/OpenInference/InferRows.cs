@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using LCNet.Runtime;
+using LCNet.Runtime.Engine;
 using LCNet.Server.Models;
 
 namespace LCNet.Server.Protocols.OpenInference;

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using LCNet.Runtime.Execution.Simd;
 
 namespace LCNet.Runtime.Tests.Execution.Simd;
 

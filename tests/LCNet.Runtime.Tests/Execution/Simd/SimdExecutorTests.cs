@@ -1,4 +1,6 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Execution;
+using LCNet.Runtime.Execution.Simd;
 using LCNet.Runtime.Tests.Synthetic;
 using LCNet.Training.Networks;
 
