@@ -14,10 +14,16 @@ public sealed record FlopsSummary(double Mean, long P5, long P95, long Most)
     {
         long[] sorted = [.. flops.Order()];
         return sorted.Length > 0
-            ? new FlopsSummary(sorted.Average(), Percentile(sorted, 5), Percentile(sorted, 95), sorted[^1])
+            ? new FlopsSummary(sorted.Average(), NearestRank(sorted, 5), NearestRank(sorted, 95), sorted[^1])
             : throw new ArgumentException("There is no image.", nameof(flops));
     }
 
-    // The least value that at least this many percent of the images do not exceed.
-    private static long Percentile(long[] sorted, int percent) => sorted[(int)((((long)percent * sorted.Length) + 99) / 100) - 1];
+    /// <summary>A percentile by nearest rank: the least value that at least this many percent do not exceed.</summary>
+    /// <param name="sorted">Ascending, at least one.</param>
+    /// <param name="percent">1 to 100.</param>
+    public static T NearestRank<T>(IReadOnlyList<T> sorted, int percent)
+    {
+        ArgumentNullException.ThrowIfNull(sorted);
+        return sorted[(int)((((long)percent * sorted.Count) + 99) / 100) - 1];
+    }
 }

@@ -74,9 +74,9 @@ internal sealed class EngineBenchmark(Bundle bundle, ComputeDevice device, float
                 ratios.Max(),
                 who == baseline ? null : ratio / reduction,
                 images.Length / Statistics.Median(totals[who]),
-                1e6 * Statistics.NearestRank(latencies, 50),
-                1e6 * Statistics.NearestRank(latencies, 95),
-                1e6 * Statistics.NearestRank(latencies, 99),
+                1e6 * FlopsSummary.NearestRank(latencies, 50),
+                1e6 * FlopsSummary.NearestRank(latencies, 95),
+                1e6 * FlopsSummary.NearestRank(latencies, 99),
                 times.Bytes is null ? null : times.Bytes[who] / (double)(repetitions * images.Length),
                 correlations?[who]));
         }

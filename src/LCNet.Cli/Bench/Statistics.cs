@@ -11,9 +11,6 @@ internal static class Statistics
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
 
-    /// <summary>The least value that at least this many percent do not exceed.</summary>
-    public static double NearestRank(double[] sorted, int percent) => sorted[(((percent * sorted.Length) + 99) / 100) - 1];
-
     /// <summary>Pearson's correlation; not a number where one side does not vary.</summary>
     public static double Correlation(double[] left, double[] right)
     {

@@ -1,3 +1,4 @@
+using LCNet.Bundles;
 using LCNet.Cli.Bench;
 
 namespace LCNet.Cli.Load;
@@ -11,7 +12,7 @@ internal sealed record Percentiles(int Count, double P50, double P90, double P99
         double[] sorted = [.. seconds.Select(value => 1000 * value).Order()];
         return sorted.Length == 0
             ? null
-            : new Percentiles(sorted.Length, Statistics.NearestRank(sorted, 50), Statistics.NearestRank(sorted, 90), Statistics.NearestRank(sorted, 99), sorted[^1]);
+            : new Percentiles(sorted.Length, FlopsSummary.NearestRank(sorted, 50), FlopsSummary.NearestRank(sorted, 90), FlopsSummary.NearestRank(sorted, 99), sorted[^1]);
     }
 
     /// <inheritdoc/>
