@@ -1,5 +1,6 @@
 using Grpc.Core;
 using LCNet.Server.Security;
+using LCNet.Server.Security.Keys;
 
 namespace LCNet.Server.Inference;
 

@@ -6,6 +6,7 @@ using LCNet.Server.Errors;
 using LCNet.Server.Hosting;
 using LCNet.Server.Models;
 using LCNet.Server.Security;
+using LCNet.Server.Security.Keys;
 using LCNet.Server.Telemetry;
 
 namespace LCNet.Server.Inference;

@@ -4,6 +4,7 @@ using LCNet.Server.Admission;
 using LCNet.Server.Errors;
 using LCNet.Server.Models;
 using LCNet.Server.Security;
+using LCNet.Server.Security.Keys;
 
 namespace LCNet.Server.Inference;
 

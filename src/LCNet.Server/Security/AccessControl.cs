@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using LCNet.Server.Configuration;
+using LCNet.Server.Security.Keys;
 using Microsoft.Extensions.Primitives;
 
 namespace LCNet.Server.Security;

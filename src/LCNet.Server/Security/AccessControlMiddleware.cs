@@ -1,4 +1,5 @@
 using LCNet.Server.Hosting;
+using LCNet.Server.Security.Keys;
 
 namespace LCNet.Server.Security;
 

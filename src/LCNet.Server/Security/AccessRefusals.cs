@@ -1,6 +1,7 @@
 using Grpc.Core;
 using LCNet.Server.Errors;
 using LCNet.Server.Hosting;
+using LCNet.Server.Security.Keys;
 using LCNet.Server.Telemetry;
 
 namespace LCNet.Server.Security;

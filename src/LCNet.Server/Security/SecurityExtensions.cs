@@ -1,4 +1,5 @@
 using LCNet.Server.Configuration;
+using LCNet.Server.Security.Keys;
 
 namespace LCNet.Server.Security;
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using LCNet.Server.Security;
+using LCNet.Server.Security.Keys;
 
 namespace LCNet.Server.UnitTests;
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Google.Protobuf;
 using LCNet.Bundles;
 using LCNet.Bundles.Onnx;
+using LCNet.Runtime.Execution.Simd.Convolutions;
 
 namespace LCNet.Runtime.Execution.Simd;
 

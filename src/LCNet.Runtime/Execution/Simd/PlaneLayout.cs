@@ -1,3 +1,5 @@
+using LCNet.Runtime.Execution.Simd.Convolutions;
+
 namespace LCNet.Runtime.Execution.Simd;
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using LCNet.Bundles;
+using LCNet.Runtime.Execution.Simd.Convolutions;
 
 namespace LCNet.Runtime.Execution.Simd;
 

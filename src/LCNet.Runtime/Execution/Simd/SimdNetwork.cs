@@ -1,4 +1,5 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Execution.Simd.Convolutions;
 
 namespace LCNet.Runtime.Execution.Simd;
 

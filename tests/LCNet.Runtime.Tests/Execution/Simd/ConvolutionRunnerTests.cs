@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using LCNet.Runtime.Execution.Simd;
+using LCNet.Runtime.Execution.Simd.Convolutions;
 
 namespace LCNet.Runtime.Tests.Execution.Simd;
 

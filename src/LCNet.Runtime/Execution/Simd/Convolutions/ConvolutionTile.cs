@@ -1,4 +1,4 @@
-namespace LCNet.Runtime.Execution.Simd;
+namespace LCNet.Runtime.Execution.Simd.Convolutions;
 
 /// <summary>One weight's position: an input channel and a tap of the kernel.</summary>
 /// <param name="Input">Distance from the input's least address to what the first pixel reads, in floats.</param>

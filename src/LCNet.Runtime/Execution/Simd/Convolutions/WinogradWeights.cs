@@ -1,4 +1,4 @@
-namespace LCNet.Runtime.Execution.Simd;
+namespace LCNet.Runtime.Execution.Simd.Convolutions;
 
 /// <summary>
 /// Weights of a 3×3 convolution for Winograd's minimal filtering F(4, 3) along columns (Winograd 1980; Lavin and Gray 2015, arXiv 1509.09308): four rows of output from

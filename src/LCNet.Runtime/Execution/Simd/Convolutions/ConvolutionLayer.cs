@@ -1,4 +1,4 @@
-namespace LCNet.Runtime.Execution.Simd;
+namespace LCNet.Runtime.Execution.Simd.Convolutions;
 
 /// <summary>A convolution in a lane, computed in the way that is fastest for its shape. Not thread-safe.</summary>
 /// <typeparam name="TSimd">How to compute with vectors.</typeparam>

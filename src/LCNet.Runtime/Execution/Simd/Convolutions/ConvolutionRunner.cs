@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LCNet.Runtime.Execution.Simd;
+namespace LCNet.Runtime.Execution.Simd.Convolutions;
 
 /// <summary>
 /// Runs convolutions on one image with only some input and output channels: what is not kept is neither read nor computed. The work is cut so that the

@@ -1,4 +1,4 @@
-namespace LCNet.Server.Security;
+namespace LCNet.Server.Security.Keys;
 
 /// <summary>
 /// A token bucket that holds what one second brings, at least one token. Unlike the one of <c>System.Threading.RateLimiting</c> it can be in debt, for what an image

@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
-namespace LCNet.Server.Security;
+namespace LCNet.Server.Security.Keys;
 
 /// <summary>
 /// The API keys. What is kept is the hash of each, and what a caller sends is compared with all of them in a time that does not depend on how much of it is right. A plain

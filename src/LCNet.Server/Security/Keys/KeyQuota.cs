@@ -1,7 +1,7 @@
 using LCNet.Server.Admission;
 using LCNet.Server.Errors;
 
-namespace LCNet.Server.Security;
+namespace LCNet.Server.Security.Keys;
 
 /// <summary>
 /// What a key has used of its limits. FLOPs are taken as planned by effort and cap when images enter, and as their own plans need once they have run: images made to

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace LCNet.Runtime.Execution.Simd;
+namespace LCNet.Runtime.Execution.Simd.Convolutions;
 
 /// <summary>
 /// Runs 3×3 convolutions of stride 1 of one shape by <see cref="WinogradWeights"/>: the input's rows are combined, convolved by six 1×3 kernels, and the rows of

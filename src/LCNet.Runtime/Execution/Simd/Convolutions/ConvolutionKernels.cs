@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 
-namespace LCNet.Runtime.Execution.Simd;
+namespace LCNet.Runtime.Execution.Simd.Convolutions;
 
 /// <summary>
 /// The inner loops of convolutions, one for each number of pixel vectors × output channels whose sums are held in registers. Each term is loaded once and used for

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace LCNet.Runtime.Execution.Simd;
+namespace LCNet.Runtime.Execution.Simd.Convolutions;
 
 /// <summary>
 /// Runs 3×3 convolutions of stride 1 on flat planes of 8×8 by <see cref="WinogradWeights"/> with vectors of 16 floats: each row of a transformed plane is half a

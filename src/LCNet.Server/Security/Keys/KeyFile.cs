@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace LCNet.Server.Security;
+namespace LCNet.Server.Security.Keys;
 
 /// <summary>The file of API keys as it is written.</summary>
 internal sealed record KeyFile

@@ -1,4 +1,4 @@
-namespace LCNet.Server.Security;
+namespace LCNet.Server.Security.Keys;
 
 /// <summary>A key of the file, as long as it is in there. Thread-safe.</summary>
 internal sealed class ApiKey

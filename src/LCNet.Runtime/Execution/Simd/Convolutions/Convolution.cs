@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LCNet.Runtime.Execution.Simd;
+namespace LCNet.Runtime.Execution.Simd.Convolutions;
 
 /// <summary>One convolution's weights and the order in which an input's planes meet them. Immutable and thread-safe.</summary>
 internal sealed unsafe class Convolution
