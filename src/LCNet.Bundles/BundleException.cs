@@ -4,7 +4,6 @@ namespace LCNet.Bundles;
 public sealed class BundleException : Exception
 {
     /// <summary>Makes the exception from its problems.</summary>
-    /// <param name="folder">The bundle's folder.</param>
     /// <param name="problems">At least one; each begins with the file it is about.</param>
     public BundleException(string folder, IReadOnlyList<string> problems)
         : base($"Bundle {folder} is refused: {string.Join("; ", problems ?? throw new ArgumentNullException(nameof(problems)))}".ReplaceLineEndings(" "))

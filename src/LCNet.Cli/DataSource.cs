@@ -35,7 +35,6 @@ internal static class DataSource
 
     /// <summary>Images as a network takes them: 3 × height × width normalised values each.</summary>
     /// <param name="images">Of the size that the network takes.</param>
-    /// <param name="indices">Which of them.</param>
     /// <param name="input">What the network takes.</param>
     public static float[][] Inputs(ImageSet images, IEnumerable<int> indices, InputSpec input) => [.. indices.Select(index =>
     {

@@ -13,7 +13,6 @@ public sealed class LcNetClient
     private readonly TimeProvider _time;
 
     /// <summary>Makes a client over a channel of the caller's; <c>AddLcNetClient</c> makes one with retries and load balancing.</summary>
-    /// <param name="client">The generated client.</param>
     /// <param name="options">Deadlines and bulk work; null for the defaults. Addresses and retries of unary calls are the channel's.</param>
     /// <param name="time">The clock; null for the system's.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
@@ -39,14 +38,12 @@ public sealed class LcNetClient
 
     /// <summary>Classifies an image file with the server's only model and its default effort.</summary>
     /// <param name="image">The bytes of a JPEG, PNG, WebP or BMP file.</param>
-    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RpcException">As for <see cref="ClassifyAsync(ClassifyRequest, CancellationToken)"/>.</exception>
     public Task<ClassifyResponse> ClassifyAsync(ReadOnlyMemory<byte> image, CancellationToken cancellationToken = default) =>
         ClassifyAsync(new ClassifyRequest { EncodedImage = UnsafeByteOperations.UnsafeWrap(image) }, cancellationToken);
 
     /// <summary>Classifies one image.</summary>
     /// <param name="request">The image, and how hard the network may try.</param>
-    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RpcException">
     /// The call failed: <see cref="StatusCode.InvalidArgument"/>, where the message names field and limit; <see cref="StatusCode.NotFound"/>, there
     /// is no such model; <see cref="StatusCode.ResourceExhausted"/>, the queue stayed full; <see cref="StatusCode.Unavailable"/>, no server
@@ -81,7 +78,6 @@ public sealed class LcNetClient
     }
 
     /// <summary>Lists every model and version that the server has.</summary>
-    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RpcException">The call failed.</exception>
     public async Task<IReadOnlyList<Model>> ListModelsAsync(CancellationToken cancellationToken = default) =>
         (await _client.ListModelsAsync(new ListModelsRequest(), Options(cancellationToken)).ConfigureAwait(false)).Models;
@@ -89,7 +85,6 @@ public sealed class LcNetClient
     /// <summary>Describes a model: its labels, and what each effort costs.</summary>
     /// <param name="model">Its name; empty where the server has one model.</param>
     /// <param name="version">Its version; empty for the highest.</param>
-    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RpcException">The call failed; <see cref="StatusCode.NotFound"/>: there is no such model.</exception>
     public async Task<Model> GetModelAsync(string model = "", string version = "", CancellationToken cancellationToken = default)
     {

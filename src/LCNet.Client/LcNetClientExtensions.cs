@@ -13,7 +13,6 @@ public static class LcNetClientExtensions
     /// <summary>
     /// Adds <see cref="LcNetClient"/>, with deadlines, retries and client-side load balancing. All of its instances share their connections.
     /// </summary>
-    /// <param name="services">The services.</param>
     /// <param name="configure">Sets at least an address.</param>
     /// <returns>A builder of the underlying gRPC client, for interceptors, credentials or handlers.</returns>
     /// <exception cref="OptionsValidationException">Thrown where the first client is made: an option is out of range; it names every problem.</exception>

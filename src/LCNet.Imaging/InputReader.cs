@@ -5,10 +5,8 @@ namespace LCNet.Imaging;
 /// the decoder takes. Not thread-safe.
 /// </summary>
 /// <param name="width">Width of the network's input in pixels.</param>
-/// <param name="height">Its height.</param>
 /// <param name="mean">Three means in units of [0, 1].</param>
 /// <param name="std">Three standard deviations, above 0.</param>
-/// <param name="limits">What a file may cost.</param>
 public sealed class InputReader(int width, int height, IReadOnlyList<float> mean, IReadOnlyList<float> std, ImageLimits limits)
 {
     private readonly byte[] _rgb = new byte[3 * width * height];

@@ -6,7 +6,6 @@ namespace LCNet.Imaging;
 public static class ResizedCrop
 {
     /// <summary>Draws a rectangle of an image so that it fills a square.</summary>
-    /// <param name="image">Where the rectangle lies.</param>
     /// <param name="left">Its left edge in pixels.</param>
     /// <param name="top">Its upper edge in pixels.</param>
     /// <param name="width">Its width in pixels.</param>

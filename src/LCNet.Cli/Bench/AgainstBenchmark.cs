@@ -18,11 +18,8 @@ internal sealed class AgainstBenchmark
     private readonly int _repetitions;
 
     /// <summary>Prepares a measurement.</summary>
-    /// <param name="bundle">The network with gates.</param>
     /// <param name="statics">Trained on the same images.</param>
-    /// <param name="device">Where they run.</param>
     /// <param name="images">The same images as the inputs of a bundle.</param>
-    /// <param name="repetitions">Alternations.</param>
     /// <exception cref="ArgumentException">The accuracy of one was measured on other images.</exception>
     public AgainstBenchmark(Bundle bundle, StaticNetwork[] statics, ComputeDevice device, Func<Bundle, float[][]> images, int repetitions)
     {

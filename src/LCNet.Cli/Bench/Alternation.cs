@@ -6,8 +6,6 @@ namespace LCNet.Cli.Bench;
 /// Times contenders against each other: they take turns of a few images, so that what disturbs the machine disturbs all of them alike, and who goes first
 /// changes from one alternation to the next.
 /// </summary>
-/// <param name="images">How many images there are.</param>
-/// <param name="repetitions">Alternations.</param>
 internal sealed class Alternation(int images, int repetitions)
 {
     /// <summary>Images of a turn, for each thread.</summary>
@@ -17,8 +15,6 @@ internal sealed class Alternation(int images, int repetitions)
     private const int WarmUpImages = 10;
 
     /// <summary>Image by image on one thread.</summary>
-    /// <param name="contenders">All of them.</param>
-    /// <param name="cancellation">Stops between turns.</param>
     public AlternationTimes OneThread(Contender[] contenders, CancellationToken cancellation)
     {
         double[][][] times = [.. contenders.Select(_ => NewTimes())];
@@ -45,7 +41,6 @@ internal sealed class Alternation(int images, int repetitions)
 
     /// <summary>On as many threads as there are cores, an image each.</summary>
     /// <param name="make">Makes all of them, for one thread; they are disposed of in the end.</param>
-    /// <param name="cancellation">Stops between turns.</param>
     public AlternationTimes Saturated(Func<Contender[]> make, CancellationToken cancellation)
     {
         Contender[][] contenders = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => make())];
@@ -83,8 +78,6 @@ internal sealed class Alternation(int images, int repetitions)
     }
 
     /// <summary>Times a turn.</summary>
-    /// <param name="contender">Whose.</param>
-    /// <param name="first">The first image.</param>
     /// <param name="times">Takes the seconds of each image.</param>
     public void Time(Contender contender, int first, double[] times)
     {

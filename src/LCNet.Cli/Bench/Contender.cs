@@ -6,7 +6,6 @@ using LCNet.Runtime.Execution.Simd;
 namespace LCNet.Cli.Bench;
 
 /// <summary>One way to run a network on some images, on one thread. Not thread-safe.</summary>
-/// <param name="name">What results call it.</param>
 /// <param name="run">Runs the image of an index.</param>
 /// <param name="owned">Disposed of with it.</param>
 internal sealed class Contender(string name, Action<int> run, params IDisposable[] owned) : IDisposable

@@ -18,7 +18,6 @@ internal static class EffortTimes
     /// <param name="device">Where it runs: by the SIMD executor on a CPU, by ONNX Runtime elsewhere.</param>
     /// <param name="images">Normalised inputs, such as gates were calibrated on.</param>
     /// <param name="repetitions">Alternations, at least 1.</param>
-    /// <param name="cancellation">Stops between turns.</param>
     /// <returns>The manifest with times in its table.</returns>
     public static BundleManifest Measure(Bundle bundle, ComputeDevice device, float[][] images, int repetitions, CancellationToken cancellation)
     {

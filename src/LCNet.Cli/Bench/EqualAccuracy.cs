@@ -4,8 +4,6 @@ namespace LCNet.Cli.Bench;
 internal static class EqualAccuracy
 {
     /// <summary>The cost at which static networks would have an accuracy.</summary>
-    /// <param name="statics">Cost and accuracy of each, in any order.</param>
-    /// <param name="accuracy">The accuracy asked for.</param>
     /// <returns>The least cost on the lines between neighbours by cost; null where the accuracy is below all of them or above all of them.</returns>
     public static double? CostAt(IEnumerable<(double Cost, double Accuracy)> statics, double accuracy)
     {

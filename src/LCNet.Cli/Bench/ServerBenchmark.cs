@@ -12,15 +12,10 @@ namespace LCNet.Cli.Bench;
 /// Measures what a server costs besides its engine: processor time a unary request of a running server, over that of decoding and running the same images
 /// in this process on all cores. The two take turns.
 /// </summary>
-/// <param name="bundle">That the server serves.</param>
 /// <param name="settings">Where the server is, and how many requests are under way at a time.</param>
-/// <param name="images">Encoded images.</param>
-/// <param name="repetitions">Turns of each.</param>
 internal sealed class ServerBenchmark(Bundle bundle, LoadSettings settings, LoadImages images, int repetitions)
 {
     /// <summary>Measures.</summary>
-    /// <param name="requests">Of each turn.</param>
-    /// <param name="cancellation">Gives up.</param>
     /// <exception cref="InvalidOperationException">The server serves something else, or did not answer a request.</exception>
     public async Task<ServerReport> MeasureAsync(int requests, CancellationToken cancellation)
     {

@@ -10,8 +10,6 @@ internal sealed record EasyImages(int Count, double MeanFlops, double MeanFlopsO
     public const double Confidence = 0.9;
 
     /// <summary>Splits a measurement's FLOPs.</summary>
-    /// <param name="flops">Of each image.</param>
-    /// <param name="easy">Which images are easy.</param>
     public static EasyImages Of(IReadOnlyList<long> flops, bool[] easy) =>
         new(easy.Count(image => image), Mean(flops, easy, true), Mean(flops, easy, false));
 

@@ -13,7 +13,6 @@ internal static class ModelCard
     private const double Seldom = 0.02;
 
     /// <summary>Writes the card.</summary>
-    /// <param name="manifest">Of the bundle.</param>
     /// <param name="measurements">On the validation images; the first is the one whose classes and gates are shown.</param>
     /// <param name="statics">Networks without gates to compare it with; may be empty.</param>
     public static string Write(BundleManifest manifest, IReadOnlyList<Measurement> measurements, IReadOnlyList<StaticNetwork> statics)

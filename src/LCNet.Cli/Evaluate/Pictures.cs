@@ -94,9 +94,7 @@ internal sealed class Pictures(string folder, BundleManifest manifest)
     }
 
     /// <summary>Draws accuracies as a line; of no points nothing.</summary>
-    /// <param name="plot">Where.</param>
     /// <param name="points">What accuracy costs, in the units of the plot, and top-1 in [0, 1].</param>
-    /// <param name="name">For the legend.</param>
     public static void Curve(Plot plot, IEnumerable<(double Cost, double Top1)> points, string name)
     {
         (double Cost, double Top1)[] ordered = [.. points.OrderBy(point => point.Cost)];

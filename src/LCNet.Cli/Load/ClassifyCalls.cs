@@ -13,7 +13,6 @@ internal sealed class ClassifyCalls : ILoadCalls
 
     /// <summary>Makes the requests.</summary>
     /// <param name="channels">Connections, at least one.</param>
-    /// <param name="images">One a request.</param>
     /// <param name="effort">Of every request; null to leave it to the server.</param>
     public ClassifyCalls(IEnumerable<GrpcChannel> channels, LoadImages images, double? effort)
     {

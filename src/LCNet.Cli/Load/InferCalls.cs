@@ -18,9 +18,6 @@ internal sealed class InferCalls : ILoadCalls
 
     /// <summary>Makes the requests: as many as it takes until each image came once; the last one goes on with the first images.</summary>
     /// <param name="channels">Connections, at least one.</param>
-    /// <param name="images">That are asked about.</param>
-    /// <param name="size">Images a request.</param>
-    /// <param name="model">Its name.</param>
     /// <param name="effort">Of every image; null to leave it to the server.</param>
     public InferCalls(IEnumerable<GrpcChannel> channels, LoadImages images, int size, string model, double? effort)
     {

@@ -21,7 +21,6 @@ internal sealed class LoadImages
 
     /// <summary>Reads images.</summary>
     /// <param name="source">A folder with one sub-folder a class, or a text file with the path of an image a line, as <c>lcnet evaluate --list</c> writes it.</param>
-    /// <param name="seed">Of their order.</param>
     /// <exception cref="InvalidDataException">There is none, or a file is no list, or a line of it no file.</exception>
     public static LoadImages Read(string source, int seed)
     {

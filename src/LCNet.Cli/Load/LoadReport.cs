@@ -47,8 +47,6 @@ internal sealed record LoadReport(
 
     /// <summary>Adds up a run.</summary>
     /// <param name="samples">At least one.</param>
-    /// <param name="settings">The run's.</param>
-    /// <param name="model">That answered.</param>
     /// <param name="memory">In MiB, once a second; null where it was not watched.</param>
     public static LoadReport Of(IReadOnlyCollection<LoadSample> samples, LoadSettings settings, Model model, double[]? memory)
     {

@@ -27,9 +27,6 @@ internal sealed class LoadRun : IDisposable
     public Model Model { get; }
 
     /// <summary>Connects, and asks the server for its only model.</summary>
-    /// <param name="settings">Of the run.</param>
-    /// <param name="images">To be classified, in turns.</param>
-    /// <param name="cancellation">Gives up.</param>
     /// <exception cref="RpcException">The server does not answer, or has several models.</exception>
     public static async Task<LoadRun> StartAsync(LoadSettings settings, LoadImages images, CancellationToken cancellation)
     {

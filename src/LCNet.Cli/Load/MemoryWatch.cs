@@ -11,7 +11,6 @@ internal sealed class MemoryWatch : IDisposable
     private readonly Timer _timer;
 
     /// <summary>Begins to look.</summary>
-    /// <param name="process">Its number.</param>
     public MemoryWatch(int process)
     {
         _file = $"/proc/{process}/status";

@@ -58,9 +58,7 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
     public int? ReadSize(ParseResult parsed) => parsed.GetValue(_size);
 
     /// <summary>The recipe that is asked for.</summary>
-    /// <param name="parsed">The command line.</param>
     /// <param name="byData">What holds where the command line does not say and the default depends on the data.</param>
-    /// <param name="fastest">What suits the device.</param>
     public TrainingOptions Read(ParseResult parsed, TrainingOptions byData, Precision fastest) => byData with
     {
         Stem = parsed.GetValue(_stem) ?? byData.Stem,
@@ -103,7 +101,6 @@ internal sealed class RecipeOptions(TrainingOptions defaults)
         new Option[] { _stem, _block, _stages, _patchStem }.Where(option => parsed.GetResult(option) is not null).Select(option => option.Name);
 
     /// <summary>The recipe by name, for a bundle's provenance. Seed and epochs stand there on their own.</summary>
-    /// <param name="options">The recipe.</param>
     /// <param name="half">Whether weights are stored in half precision.</param>
     public static IReadOnlyDictionary<string, string> Describe(TrainingOptions options, bool half)
     {

@@ -7,7 +7,6 @@ internal static class Backoff
     public const double Multiplier = 2;
 
     /// <summary>A random wait, so that clients that were refused together do not come back together.</summary>
-    /// <param name="options">The limits.</param>
     /// <param name="failures">Failures so far, at least 1.</param>
     public static TimeSpan After(LcNetClientOptions options, int failures)
     {

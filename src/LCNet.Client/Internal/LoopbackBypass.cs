@@ -3,7 +3,6 @@ using System.Net;
 namespace LCNet.Client.Internal;
 
 /// <summary>Another proxy, but for addresses of this machine: those are reached without one, which .NET does only where <c>no_proxy</c> says so. As thread-safe as the other proxy.</summary>
-/// <param name="proxy">For all other addresses.</param>
 internal sealed class LoopbackBypass(IWebProxy proxy) : IWebProxy
 {
     /// <inheritdoc/>

@@ -19,10 +19,7 @@ internal sealed class BatchDispatcher
     private readonly int _maxImages;
 
     /// <summary>Makes a dispatcher.</summary>
-    /// <param name="bundle">The network.</param>
     /// <param name="lane">For the same bundle; not owned.</param>
-    /// <param name="costs">What the lane's dispatches cost.</param>
-    /// <param name="maxImages">Most images of a batch.</param>
     public BatchDispatcher(Bundle bundle, IBatchLane lane, DispatchCosts costs, int maxImages)
     {
         _manifest = bundle.Manifest;

@@ -13,7 +13,6 @@ internal sealed class BatchEngine : IDisposable
 
     /// <summary>Runs every segment in every shape that batches are padded to, and measures what they cost.</summary>
     /// <param name="executor">Owned, also where this throws.</param>
-    /// <param name="options">How batches are made.</param>
     /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
     public BatchEngine(OnnxBatchExecutor executor, EngineOptions options)
     {

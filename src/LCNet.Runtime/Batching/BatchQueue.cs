@@ -7,7 +7,6 @@ namespace LCNet.Runtime.Batching;
 /// <param name="maxImages">Most images of a batch, at least 1.</param>
 /// <param name="maxDelay">How long an image waits for others at most, at least 0.</param>
 /// <param name="flopsBudget">Expected FLOPs that a batch may take, above 0; an image that takes more has a batch of its own.</param>
-/// <param name="time">The clock.</param>
 internal sealed class BatchQueue(int maxImages, TimeSpan maxDelay, double flopsBudget, TimeProvider time)
 {
     private readonly LinkedList<BatchItem> _waiting = new();

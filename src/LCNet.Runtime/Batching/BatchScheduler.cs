@@ -30,9 +30,6 @@ internal sealed class BatchScheduler
     private int _count;
 
     /// <summary>Makes a scheduler.</summary>
-    /// <param name="bundle">The network.</param>
-    /// <param name="costs">What dispatches cost.</param>
-    /// <param name="maxImages">Most images of a batch.</param>
     /// <param name="tape">Takes the small inputs of dispatches.</param>
     public BatchScheduler(Bundle bundle, DispatchCosts costs, int maxImages, DispatchTape tape)
     {
@@ -103,7 +100,6 @@ internal sealed class BatchScheduler
     }
 
     /// <summary>Schedules gates or the head for all images.</summary>
-    /// <param name="flops">What they cost an image.</param>
     public RowReading Read(long flops)
     {
         int rows = Charge(All, flops);

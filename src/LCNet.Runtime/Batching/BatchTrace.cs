@@ -7,7 +7,6 @@ namespace LCNet.Runtime.Batching;
 /// The spans of a batch: each image has its own of every stage, with its share of the stage's FLOPs, so that what is said of an image's spans holds whether it shared its
 /// dispatches or not. Makes none while nobody listens. Not thread-safe.
 /// </summary>
-/// <param name="maxImages">Most images of a batch.</param>
 internal sealed class BatchTrace(int maxImages)
 {
     private readonly Activity?[] _activities = new Activity?[maxImages];

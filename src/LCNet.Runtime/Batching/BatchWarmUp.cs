@@ -18,9 +18,6 @@ internal static class BatchWarmUp
     public static IReadOnlyList<FixedSizes> Channels(BundleManifest manifest) => [.. manifest.Blocks.Select(block => FixedSizes.Steps(block.Channels, ChannelSteps))];
 
     /// <summary>Runs everything.</summary>
-    /// <param name="bundle">The network.</param>
-    /// <param name="lane">Where.</param>
-    /// <param name="maxImages">Most images of a batch.</param>
     /// <returns>What the dispatches of blocks cost, in microseconds.</returns>
     /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
     public static DispatchCosts Run(Bundle bundle, IBatchLane lane, int maxImages)

@@ -43,9 +43,6 @@ internal sealed class BlockGrouper
     private double _price;
 
     /// <summary>Makes a grouper.</summary>
-    /// <param name="bundle">The network.</param>
-    /// <param name="costs">What dispatches cost.</param>
-    /// <param name="maxImages">Most images of a batch.</param>
     public BlockGrouper(Bundle bundle, DispatchCosts costs, int maxImages)
     {
         _flops = bundle.Flops;
@@ -73,8 +70,6 @@ internal sealed class BlockGrouper
     /// <summary>Groups the images that run a block.</summary>
     /// <param name="block">Index of the block.</param>
     /// <param name="images">Places in the batch of those that run it.</param>
-    /// <param name="plans">The plan of each image of the batch.</param>
-    /// <param name="bill">What each image may be billed.</param>
     public void Group(int block, ReadOnlySpan<int> images, ReadOnlySpan<ImagePlan> plans, FlopsBill bill)
     {
         int whole = _costs.Channels(block).Most;
@@ -104,9 +99,6 @@ internal sealed class BlockGrouper
     public ReadOnlySpan<int> Images(in BlockGroup group) => _images.AsSpan(group.First, group.Count);
 
     /// <summary>Lists the channels of a group and the scale of each for each of its images.</summary>
-    /// <param name="block">That was grouped.</param>
-    /// <param name="images">Of the group, or some of them.</param>
-    /// <param name="plans">The plan of each image of the batch.</param>
     /// <param name="keep">Takes the union of the images' channels, ascending, then the last one again until it is full.</param>
     /// <param name="scales">Takes a row of as many values an image; 0 for a channel that it does not keep, for repeated channels, and for rows beyond the images.</param>
     public void Write(int block, ReadOnlySpan<int> images, ReadOnlySpan<ImagePlan> plans, Span<long> keep, Span<float> scales)

@@ -6,7 +6,6 @@ namespace LCNet.Runtime.Batching;
 internal static class BufferRows
 {
     /// <summary>Rows of the buffer of each shape of activation.</summary>
-    /// <param name="manifest">The network.</param>
     /// <param name="maxRows">Most rows of a dispatch, a power of two.</param>
     /// <remarks>
     /// A dispatch finds consecutive rows or is split, so the figure decides about time, not about whether it works: that takes one row more than a batch

@@ -16,7 +16,6 @@ internal sealed class DispatchCosts
 
     /// <summary>Measures every shape.</summary>
     /// <param name="rows">Numbers of rows.</param>
-    /// <param name="channels">Numbers of channels of each block.</param>
     /// <param name="measure">The cost of a dispatch of a block, rows and channels, above 0, in any unit that is the same for all.</param>
     public DispatchCosts(FixedSizes rows, IReadOnlyList<FixedSizes> channels, Func<int, int, int, double> measure)
     {

@@ -12,7 +12,6 @@ internal sealed class DispatchTape
     private int _valueCount;
 
     /// <summary>Makes a tape that is long enough for any span.</summary>
-    /// <param name="manifest">The network.</param>
     /// <param name="maxRows">Most rows of a dispatch, a power of two: padded, the rows of all dispatches of a block are fewer than twice as many.</param>
     public DispatchTape(BundleManifest manifest, int maxRows)
     {
@@ -43,7 +42,6 @@ internal sealed class DispatchTape
     }
 
     /// <summary>Takes the next indices.</summary>
-    /// <param name="count">How many.</param>
     /// <param name="at">The place of the first of them.</param>
     public Span<long> AddIndices(int count, out int at)
     {
@@ -53,7 +51,6 @@ internal sealed class DispatchTape
     }
 
     /// <summary>Takes the next values.</summary>
-    /// <param name="count">How many.</param>
     /// <param name="at">The place of the first of them.</param>
     public Span<float> AddValues(int count, out int at)
     {

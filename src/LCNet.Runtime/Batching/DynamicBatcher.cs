@@ -19,8 +19,6 @@ internal sealed class DynamicBatcher : IDisposable
     /// <summary>Begins to gather.</summary>
     /// <param name="run">Runs a batch. What it throws is told to each image of that batch and to no other.</param>
     /// <param name="queue">Decides when a batch is taken; not used by anybody else.</param>
-    /// <param name="maxImages">Most images of a batch.</param>
-    /// <param name="time">The clock.</param>
     public DynamicBatcher(Action<ReadOnlySpan<BatchImage>> run, BatchQueue queue, int maxImages, TimeProvider time)
     {
         _run = run;

@@ -18,7 +18,6 @@ internal interface IBatchLane : IDisposable
     void Load();
 
     /// <summary>Runs the stem on rows from the first one on, into the same slots of its output's buffer.</summary>
-    /// <param name="rows">How many.</param>
     void Stem(int rows);
 
     /// <summary>Runs the gates of a span and waits for them.</summary>
@@ -29,7 +28,6 @@ internal interface IBatchLane : IDisposable
     void Gate(int span, in RowReading reading, out ReadOnlySpan<float> layers, out ReadOnlySpan<float> channels);
 
     /// <summary>Runs a block, or its shortcut alone where the dispatch has no channels.</summary>
-    /// <param name="dispatch">What to run.</param>
     /// <param name="wait">Whether to wait until it has ended.</param>
     void Run(in BlockDispatch dispatch, bool wait);
 

@@ -33,7 +33,6 @@ internal sealed class OnnxBatchLane : IBatchLane
     private readonly OrtIoBinding _head;
 
     /// <summary>Makes a lane.</summary>
-    /// <param name="executor">Has the sessions.</param>
     /// <param name="maxRows">Most rows of a dispatch, a power of two.</param>
     /// <param name="copiesTape">Whether the tape is copied to memory of the device: needed where that is not the host's.</param>
     /// <exception cref="OnnxRuntimeException">The device's memory does not suffice.</exception>

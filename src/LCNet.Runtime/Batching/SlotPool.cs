@@ -49,8 +49,6 @@ internal sealed class SlotPool(int capacity)
     }
 
     /// <summary>Gives rows back.</summary>
-    /// <param name="first">The first of them.</param>
-    /// <param name="count">How many.</param>
     public void Free(int first, int count) => Array.Clear(_taken, first, count);
 
     /// <summary>Gives every row back.</summary>

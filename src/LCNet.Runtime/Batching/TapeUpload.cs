@@ -19,10 +19,8 @@ internal sealed class TapeUpload : IDisposable
     private readonly OrtIoBinding _binding;
 
     /// <summary>Makes an upload.</summary>
-    /// <param name="tape">On the host.</param>
     /// <param name="indices">Takes the indices, as many as the tape has at most.</param>
     /// <param name="values">Takes the values, as many as the tape has at most.</param>
-    /// <param name="options">Of the sessions that read them.</param>
     public TapeUpload(DispatchTape tape, TensorMemory indices, TensorMemory values, SessionOptions options)
     {
         _tape = tape;
@@ -35,7 +33,6 @@ internal sealed class TapeUpload : IDisposable
     }
 
     /// <summary>Copies what is on the tape.</summary>
-    /// <param name="run">Of the call.</param>
     public void Run(RunOptions run)
     {
         using OrtValue hostIndices = _hostIndices.Tensor(0, _tape.IndexCount);

@@ -5,16 +5,12 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace LCNet.Runtime.Batching;
 
 /// <summary>Tensors over any part of memory that somebody else owns. Thread-safe.</summary>
-/// <param name="memory">Where it is.</param>
 /// <param name="type">Of the elements: float or int64.</param>
-/// <param name="address">Of the first element.</param>
 internal sealed class TensorMemory(OrtMemoryInfo memory, TensorElementType type, nint address)
 {
     private readonly int _elementBytes = BytesOf(type);
 
     /// <summary>Takes memory of a device.</summary>
-    /// <param name="memory">Where it is.</param>
-    /// <param name="type">Of the elements.</param>
     /// <param name="allocation">Outlives this.</param>
     public TensorMemory(OrtMemoryInfo memory, TensorElementType type, OrtMemoryAllocation allocation)
         : this(memory, type, allocation.DangerousGetHandle())
@@ -40,8 +36,6 @@ internal sealed class TensorMemory(OrtMemoryInfo memory, TensorElementType type,
     public static uint Bytes(TensorElementType type, long elements) => checked((uint)(elements * BytesOf(type)));
 
     /// <summary>A tensor over a part of the memory; dispose it before the memory goes.</summary>
-    /// <param name="first">The first element.</param>
-    /// <param name="shape">Of the tensor.</param>
     public OrtValue Tensor(long first, params long[] shape)
     {
         long bytes = _elementBytes;

@@ -20,7 +20,6 @@ public sealed class Dispatcher
     private long _executed;
 
     /// <summary>Makes a dispatcher.</summary>
-    /// <param name="bundle">The network.</param>
     /// <param name="lane">A lane of an executor for the same bundle; not owned.</param>
     public Dispatcher(Bundle bundle, ISegmentLane lane)
     {
@@ -78,8 +77,6 @@ public sealed class Dispatcher
     }
 
     /// <summary>Runs every segment, blocks with all channels, without their first and with nothing but their last: a graph that gathers wrongly cannot run all three.</summary>
-    /// <param name="bundle">The network.</param>
-    /// <param name="lane">Where.</param>
     /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
     internal static void WarmUp(Bundle bundle, ISegmentLane lane)
     {

@@ -61,7 +61,6 @@ internal sealed class LaneSession : EngineSession
     private readonly Dispatcher _dispatcher;
 
     /// <summary>Runs every segment once, so that the first image finds them warm.</summary>
-    /// <param name="bundle">The network.</param>
     /// <param name="lane">For the same bundle; owned, also where this throws.</param>
     /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
     public LaneSession(Bundle bundle, ISegmentLane lane)

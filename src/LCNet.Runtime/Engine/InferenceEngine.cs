@@ -71,7 +71,6 @@ public sealed class InferenceEngine : IDisposable
     }
 
     /// <summary>Runs a bundle on an executor of the caller's, each image by itself. Every segment is run once.</summary>
-    /// <param name="bundle">The network.</param>
     /// <param name="executor">For the same bundle; owned from here on, also where this throws.</param>
     /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
     public static InferenceEngine Load(Bundle bundle, ISegmentExecutor executor)

@@ -7,9 +7,6 @@ namespace LCNet.Runtime.Engine;
 internal static class SegmentTrial
 {
     /// <summary>Runs one.</summary>
-    /// <param name="bundle">Its bundle.</param>
-    /// <param name="file">Its file.</param>
-    /// <param name="run">Runs it.</param>
     /// <exception cref="BundleException">It does not run; the message names the file.</exception>
     public static void Run(Bundle bundle, string file, Action run)
     {

@@ -7,6 +7,5 @@ namespace LCNet.Runtime.Execution;
 public static class DeviceFault
 {
     /// <summary>Whether the cause lies beneath this program: an error of native code, of a device (ONNX Runtime passes those on), or no memory left.</summary>
-    /// <param name="exception">That an image's run threw.</param>
     public static bool Is(Exception exception) => exception is OnnxRuntimeException or OutOfMemoryException or ExternalException;
 }

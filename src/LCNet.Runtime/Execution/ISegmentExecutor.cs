@@ -30,7 +30,6 @@ public interface ISegmentLane : IDisposable
     /// <summary>Runs a block with its kept channels.</summary>
     /// <param name="block">Index of the block; the current activation is its input.</param>
     /// <param name="keep">Kept channels, ascending, at least one.</param>
-    /// <param name="channelScales">Their scales.</param>
     /// <param name="layerScale">Scale of the branch.</param>
     void Block(int block, ReadOnlySpan<long> keep, ReadOnlySpan<float> channelScales, float layerScale);
 

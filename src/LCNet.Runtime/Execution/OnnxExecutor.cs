@@ -10,7 +10,6 @@ public sealed class OnnxExecutor : ISegmentExecutor
 
     /// <summary>Loads every segment of a bundle.</summary>
     /// <param name="bundle">Verified.</param>
-    /// <param name="device">Where to run.</param>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
     /// <exception cref="BundleException">ONNX Runtime refuses a segment, or it has other inputs or outputs; the message names the file.</exception>
     public OnnxExecutor(Bundle bundle, ComputeDevice device)

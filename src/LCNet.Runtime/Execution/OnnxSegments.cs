@@ -13,7 +13,6 @@ internal sealed class OnnxSegments : IDisposable
 
     /// <summary>Loads every segment of a bundle.</summary>
     /// <param name="bundle">Verified.</param>
-    /// <param name="options">Of every session.</param>
     /// <param name="byRows">Whether all but the stem take, besides a buffer <c>x</c>, the rows of it that they run on (<see cref="RowGather"/>).</param>
     /// <exception cref="BundleException">ONNX Runtime refuses a segment, or it has other inputs or outputs; the message names the file.</exception>
     public OnnxSegments(Bundle bundle, SessionOptions options, bool byRows)

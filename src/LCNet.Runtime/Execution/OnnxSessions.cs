@@ -9,7 +9,6 @@ internal static class OnnxSessions
     private const string LegacyStream = "1";
 
     /// <summary>Options of every session. One thread each: a bundle has dozens of sessions, and images, not operators, are what runs in parallel.</summary>
-    /// <param name="device">The parsed device.</param>
     /// <param name="inOrder">
     /// Whether all sessions of a CUDA device share one stream: what one session is given to do then begins after what another was given before, without anybody waiting for it.
     /// </param>

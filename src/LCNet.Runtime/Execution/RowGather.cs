@@ -16,7 +16,6 @@ internal static class RowGather
     private const string Gathered = "lcnet_x_rows";
 
     /// <summary>Adds the input <see cref="Rows"/> and, in front of everything that reads <c>x</c>, a node that gathers these rows of it.</summary>
-    /// <param name="model">An ONNX model.</param>
     /// <returns>The changed model; the same where it has no input <c>x</c>.</returns>
     /// <exception cref="InvalidProtocolBufferException">It is no ONNX model.</exception>
     /// <exception cref="InvalidDataException">It has no graph.</exception>

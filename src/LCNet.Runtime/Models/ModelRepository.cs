@@ -12,7 +12,6 @@ public sealed class ModelRepository(string folder)
     public string Folder => folder;
 
     /// <summary>Opens and verifies a bundle, and holds it to the names of its folders.</summary>
-    /// <param name="version">The bundle's folder.</param>
     /// <exception cref="BundleException">It is bad; the message names all of its problems in one line.</exception>
     public static Bundle Open(string version)
     {

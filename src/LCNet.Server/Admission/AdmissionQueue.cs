@@ -22,7 +22,6 @@ internal sealed class AdmissionQueue
     private bool _closed;
 
     /// <summary>Makes an empty queue.</summary>
-    /// <param name="options">Its limits.</param>
     /// <param name="time">The clock of deadlines.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     public AdmissionQueue(AdmissionOptions options, TimeProvider time)
@@ -100,7 +99,6 @@ internal sealed class AdmissionQueue
     }
 
     /// <summary>Says whether not even the cheapest image of a client would be let in; a refusal here costs next to nothing.</summary>
-    /// <param name="client">Whose.</param>
     /// <returns>Null where one might be.</returns>
     public AdmissionRefusal? CheckAny(string client)
     {
@@ -157,7 +155,6 @@ internal sealed class AdmissionQueue
     /// <summary>Ends a turn.</summary>
     /// <param name="turn">From <see cref="Take"/>.</param>
     /// <param name="planned">FLOPs that the image was planned to cost when it ran; 0 where it did not run, and then it teaches nothing.</param>
-    /// <param name="busy">How long the turn took.</param>
     public void Complete(AdmissionTurn turn, long planned, TimeSpan busy)
     {
         lock (_lock)

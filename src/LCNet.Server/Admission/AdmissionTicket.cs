@@ -58,8 +58,6 @@ internal abstract class AdmissionTicket
     internal int Waiting => Place is null ? 0 : Images - Taken;
 
     /// <summary>Runs an image whose turn has come, on the calling thread. What goes wrong ends the request and is not thrown.</summary>
-    /// <param name="image">Which of its images.</param>
-    /// <param name="worker">Its buffers are the image's meanwhile.</param>
     /// <returns>FLOPs that the image was planned to cost at the effort that it ran at; 0 where it did not run.</returns>
     public abstract long Run(int image, ModelWorker worker);
 
@@ -67,7 +65,6 @@ internal abstract class AdmissionTicket
     public abstract void EndTurn();
 
     /// <summary>It had been let in, and had to make room for another client's before any of its images ran. None will.</summary>
-    /// <param name="refusal">What its caller is to be told.</param>
     public abstract void Displace(AdmissionRefusal refusal);
 
     /// <summary>Its deadline came before its turn.</summary>

@@ -37,9 +37,7 @@ internal sealed class Brownout
     private long _observed;
 
     /// <summary>Begins at full effort.</summary>
-    /// <param name="curve">What each effort costs.</param>
     /// <param name="options">The range, and the objective.</param>
-    /// <param name="time">The clock.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     public Brownout(EffortCurve curve, BrownoutOptions options, TimeProvider time)
     {

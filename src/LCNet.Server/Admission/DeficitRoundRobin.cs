@@ -4,7 +4,6 @@ namespace LCNet.Server.Admission;
 /// The lines of all clients that have images waiting or running, and whose turn it is: deficit round robin over planned FLOPs. Belongs to an
 /// <see cref="AdmissionQueue"/>, under its lock.
 /// </summary>
-/// <param name="maxClients">Clients that have a line of their own.</param>
 /// <param name="quantum">FLOPs that a line may spend in one round.</param>
 internal sealed class DeficitRoundRobin(int maxClients, long quantum)
 {
@@ -33,8 +32,6 @@ internal sealed class DeficitRoundRobin(int maxClients, long quantum)
 
     /// <summary>FLOPs that get done before a client's next request is: until then each other client gets as much done as it, or all that it has.</summary>
     /// <param name="line">The client's; null where it has none.</param>
-    /// <param name="flops">Of the request.</param>
-    /// <param name="elastic">What an elastic image costs now.</param>
     public long Ahead(ClientQueue? line, long flops, long elastic)
     {
         long own = line?.FlopsNow(elastic) ?? 0;
@@ -52,10 +49,7 @@ internal sealed class DeficitRoundRobin(int maxClients, long quantum)
     /// itself; none that has begun. Only looks: nothing is removed.
     /// </summary>
     /// <param name="line">The client's; null where it has none.</param>
-    /// <param name="images">Images of its next request.</param>
-    /// <param name="bytes">Bytes of its next request.</param>
     /// <param name="excessImages">Images that have to go; none where it is not above 0.</param>
-    /// <param name="excessBytes">Bytes that have to go.</param>
     /// <returns>Null where there is not as much to be had; then nobody should make room.</returns>
     public List<AdmissionTicket>? MakeRoom(ClientQueue? line, int images, long bytes, long excessImages, long excessBytes)
     {
@@ -182,7 +176,6 @@ internal sealed class DeficitRoundRobin(int maxClients, long quantum)
     }
 
     /// <summary>Ends an image.</summary>
-    /// <param name="ticket">Its request.</param>
     /// <param name="spent">What it took, in FLOPs at the speed of all images; null where that is what was planned.</param>
     public void End(AdmissionTicket ticket, double? spent)
     {
@@ -271,6 +264,5 @@ internal sealed class ClientQueue(string client)
     public bool HasQuantum { get; set; }
 
     /// <summary>What those that wait would cost now.</summary>
-    /// <param name="elastic">What an elastic one costs now.</param>
     public long FlopsNow(long elastic) => ElasticImages == 0 ? Flops : Flops - ElasticFlops + (long)Math.Min(ElasticFlops, (double)ElasticImages * elastic);
 }

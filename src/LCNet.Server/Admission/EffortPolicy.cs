@@ -14,11 +14,9 @@ internal sealed class EffortPolicy : IDisposable
     private readonly ITimer? _steps;
 
     /// <summary>Begins at the default.</summary>
-    /// <param name="curve">What each effort costs.</param>
     /// <param name="queue">Its delay drives the brownout, and it is told what images cost meanwhile.</param>
     /// <param name="options">The range; null for no brownout.</param>
     /// <param name="defaultEffort">In (0, 1].</param>
-    /// <param name="time">The clock.</param>
     public EffortPolicy(EffortCurve curve, AdmissionQueue queue, BrownoutOptions? options, double defaultEffort, TimeProvider time)
     {
         (_curve, _default) = (curve, defaultEffort);

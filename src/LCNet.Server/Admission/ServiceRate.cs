@@ -16,8 +16,6 @@ internal sealed class ServiceRate
     public double FlopsPerSecond => _seconds > 0 ? _flops / _seconds : 0;
 
     /// <summary>Takes in an image.</summary>
-    /// <param name="flops">That it was planned to cost.</param>
-    /// <param name="busy">How long it had its slot.</param>
     public void Add(long flops, TimeSpan busy)
     {
         _flops = (Kept * _flops) + flops;

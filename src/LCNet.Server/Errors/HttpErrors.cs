@@ -11,14 +11,12 @@ internal static class HttpErrors
 
     /// <summary>The error for what the handling of a request threw; a fault of the server's where it is not the caller's doing.</summary>
     /// <param name="exception">That was thrown.</param>
-    /// <param name="path">That was asked for.</param>
     public static ServerError Find(Exception exception, string path) => exception is BadHttpRequestException
         ? ServerError.InvalidArgument($"{ImageField}: the request cannot be read to its end")
         : GrpcErrorInterceptor.Find(exception, path) ?? new ServerError(StatusCode.Internal, ServerError.FaultDetail, exception);
 
     /// <summary>Writes the whole reply.</summary>
     /// <param name="context">Whose response has not begun.</param>
-    /// <param name="error">What is told.</param>
     /// <param name="status">The HTTP status where the request itself says it; null for that of the error.</param>
     public static Task WriteAsync(HttpContext context, ServerError error, int? status)
     {

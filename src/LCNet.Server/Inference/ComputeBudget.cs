@@ -12,9 +12,6 @@ internal readonly record struct ComputeBudget(double Effort, long MaxFlops, bool
     /// <summary>Checks what a caller set, whichever the protocol.</summary>
     /// <param name="effort">As given; null where it is absent.</param>
     /// <param name="maxFlops">As given; null where it is absent.</param>
-    /// <param name="model">That will run.</param>
-    /// <param name="defaultEffort">For requests with neither of the two.</param>
-    /// <param name="prefix">What goes before the fields' names.</param>
     /// <param name="problems">Takes a line a breach; the budget means nothing where there is one.</param>
     public static ComputeBudget Check(double? effort, long? maxFlops, ServedModel model, double defaultEffort, string prefix, List<string> problems)
     {

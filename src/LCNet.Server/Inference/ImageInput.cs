@@ -23,13 +23,9 @@ internal readonly record struct ImageInput
     public Action<float[]>? CopyTensor { get; }
 
     /// <summary>An image file.</summary>
-    /// <param name="field">Where it is in the request.</param>
     /// <param name="encoded">The file's bytes.</param>
     public static ImageInput File(string field, ReadOnlyMemory<byte> encoded) => new(field, encoded, null) { Bytes = encoded.Length };
 
     /// <summary>A network's input, of the right length and finite.</summary>
-    /// <param name="field">Where it is in the request.</param>
-    /// <param name="bytes">What its values take in the request.</param>
-    /// <param name="copy">Copies it.</param>
     public static ImageInput Tensor(string field, int bytes, Action<float[]> copy) => new(field, default, copy) { Bytes = bytes };
 }

@@ -20,7 +20,6 @@ internal sealed class InferencePipeline(ServerMetrics metrics, TimeProvider time
     private readonly SemaphoreSlim _decoding = new(Environment.ProcessorCount);
 
     /// <summary>Runs the one image of a request.</summary>
-    /// <param name="request">With one image.</param>
     /// <param name="read">
     /// Takes from the result what the reply needs; other images use the result afterwards. Its second argument is how long the image waited for its turn. Called on the worker's thread.
     /// </param>
@@ -39,7 +38,6 @@ internal sealed class InferencePipeline(ServerMetrics metrics, TimeProvider time
     }
 
     /// <summary>Runs the images of a request; where one fails, those that have not begun never do.</summary>
-    /// <param name="request">The images.</param>
     /// <param name="read">As above; its first argument is which image it is. Called for several images at the same time.</param>
     /// <param name="cancellation">As above.</param>
     /// <exception cref="ServerError">As above.</exception>
@@ -63,11 +61,7 @@ internal sealed class InferencePipeline(ServerMetrics metrics, TimeProvider time
     }
 
     /// <summary>Takes one image from its turn to its result, on the worker's thread.</summary>
-    /// <param name="request">Whose image it is.</param>
-    /// <param name="image">Which of the request's.</param>
-    /// <param name="worker">Its buffers are the image's meanwhile.</param>
     /// <param name="use">Of the caller's key; null where there is none.</param>
-    /// <param name="cancellation">The call's.</param>
     /// <returns>FLOPs that it was planned to cost at the effort that it ran at.</returns>
     public long RunImage(InferenceRequest request, int image, ModelWorker worker, KeyUse? use, CancellationToken cancellation)
     {

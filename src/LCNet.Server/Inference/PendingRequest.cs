@@ -26,11 +26,8 @@ internal sealed class PendingRequest : AdmissionTicket
     private int _left;
 
     /// <summary>Makes it.</summary>
-    /// <param name="pipeline">Runs its images.</param>
-    /// <param name="request">The images.</param>
     /// <param name="read">Takes from each result what the reply needs.</param>
     /// <param name="use">Of the caller's key; null where there is none.</param>
-    /// <param name="cancellation">The call's.</param>
     public PendingRequest(
         InferencePipeline pipeline, InferenceRequest request, Action<int, InferenceResult, TimeSpan> read, KeyUse? use, CancellationToken cancellation)
         : base(request.Caller.Client, request.Images.Count, request.PlannedFlops, request.Images.Sum(input => (long)input.Bytes), request.Caller.Expires, request.Budget.IsDefault)

@@ -35,8 +35,6 @@ internal sealed class ModelCatalog
     /// <summary>Finds the model that a request names.</summary>
     /// <param name="model">Its name; empty where there is only one model.</param>
     /// <param name="version">Its version; empty for the highest.</param>
-    /// <param name="modelField">What the request calls the name.</param>
-    /// <param name="versionField">What the request calls the version.</param>
     /// <exception cref="ServerError">
     /// NOT_FOUND: there is no such model or version. INVALID_ARGUMENT: no name is given where there are several models. UNAVAILABLE: there is none at all.
     /// </exception>

@@ -8,7 +8,6 @@ namespace LCNet.Server.Models;
 
 /// <summary>Makes the engine that runs a bundle, <see cref="InferenceEngine.Load(Bundle, EngineOptions)"/> unless another is added to the server's services. Thread-safe.</summary>
 /// <param name="bundle">Verified.</param>
-/// <param name="options">How the engine runs.</param>
 /// <returns>The engine; whoever asked for it owns it.</returns>
 /// <exception cref="DeviceException">The device cannot be used.</exception>
 /// <exception cref="BundleException">A segment cannot be loaded or run; the message names its file.</exception>

@@ -76,7 +76,6 @@ internal sealed class ModelManager(
     }
 
     /// <summary>Loads what is new or has changed of one model, what was refused before included, and unloads versions that are gone.</summary>
-    /// <param name="model">Its name.</param>
     /// <returns>What could not be loaded, and why; null where there is no such model.</returns>
     /// <exception cref="BundleException">As for <see cref="Poll"/>.</exception>
     /// <exception cref="IOException">As for <see cref="Poll"/>.</exception>
@@ -102,7 +101,6 @@ internal sealed class ModelManager(
     }
 
     /// <summary>Unloads every version of a model.</summary>
-    /// <param name="model">Its name.</param>
     /// <returns>Whether there was one.</returns>
     public bool Unload(string model)
     {

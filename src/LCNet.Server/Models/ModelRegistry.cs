@@ -62,7 +62,6 @@ internal sealed class ModelRegistry(IHostApplicationLifetime lifetime) : IDispos
     }
 
     /// <summary>Takes calls with these models from now on, and with no others.</summary>
-    /// <param name="models">Its models are used.</param>
     public void Show(ModelCatalog models) => Volatile.Write(ref _models, models);
 
     /// <summary>Frees the models. The container calls it after the last call has ended.</summary>
@@ -76,7 +75,6 @@ internal sealed class ModelRegistry(IHostApplicationLifetime lifetime) : IDispos
 }
 
 /// <summary>A request's hold on the model that takes it: until it is disposed, once, the model is not freed. From <see cref="ModelRegistry.Use"/>.</summary>
-/// <param name="model">Held already.</param>
 internal readonly struct ModelUse(ServedModel model) : IDisposable
 {
     /// <summary>The model.</summary>

@@ -17,7 +17,6 @@ internal sealed class ModelWorker : IDisposable
 
     /// <summary>Makes a worker that does not work yet.</summary>
     /// <param name="engine">Runs the images; not owned.</param>
-    /// <param name="limits">Of image files.</param>
     /// <param name="queue">Hands out the images; not owned.</param>
     public ModelWorker(InferenceEngine engine, ImageLimits limits, AdmissionQueue queue)
     {

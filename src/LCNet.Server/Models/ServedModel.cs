@@ -22,8 +22,6 @@ internal sealed class ServedModel : IDisposable
 
     /// <summary>Makes a model ready to take requests, and uses it once.</summary>
     /// <param name="engine">Runs it; owned once this has returned.</param>
-    /// <param name="options">How much may wait and run.</param>
-    /// <param name="time">The clock.</param>
     public ServedModel(InferenceEngine engine, ServerOptions options, TimeProvider time)
     {
         Engine = engine;

@@ -15,8 +15,6 @@ internal sealed class AccessControl(ServerOptions options, TimeProvider time, Re
     public static ApiKey? KeyOf(HttpContext context) => context.Items.TryGetValue(Key, out object? key) ? (ApiKey?)key : null;
 
     /// <summary>Judges a request; from then on <see cref="KeyOf"/> knows its key.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="endpoint">What it asks for.</param>
     /// <returns>What is wrong, and for the log whose it is; null where nothing is.</returns>
     public (AccessProblem Problem, ApiKey? Key)? Judge(HttpContext context, EndpointAccess endpoint)
     {

@@ -19,7 +19,6 @@ internal sealed class AccessRefusals(ServerMetrics metrics, TimeProvider time, I
     private long _unlogged;
 
     /// <summary>Takes down a refusal.</summary>
-    /// <param name="problem">Its kind.</param>
     /// <param name="remote">Address and port that it came from; null where there is none.</param>
     /// <param name="text">What the log says; what a stranger can choose of it is cleaned.</param>
     public void Add(AccessProblem problem, string? remote, string text)

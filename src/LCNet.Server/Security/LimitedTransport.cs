@@ -11,8 +11,6 @@ namespace LCNet.Server.Security;
 /// Kestrel's sockets, of which each port has so many open at a time and no more: one beyond that is closed before the next is accepted. Kestrel's own limit closes it later, on the thread pool, and
 /// where the machine is busy connections come faster than that; a process that has no descriptor left is aborted. Thread-safe.
 /// </summary>
-/// <param name="sockets">Makes the sockets.</param>
-/// <param name="most">Connections of a port.</param>
 internal sealed class LimitedTransport(SocketTransportFactory sockets, int most) : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <inheritdoc/>
@@ -116,7 +114,6 @@ internal static class DescriptorLimit
     private const string Line = "Max open files";
 
     /// <summary>Connections that each of the two ports may have.</summary>
-    /// <param name="wanted">What the settings say.</param>
     /// <param name="files">Files that the process may have open; null where that is not known.</param>
     /// <returns>At least 1 and at most <paramref name="wanted"/>.</returns>
     public static int Fit(int wanted, int? files) => files is int limit ? Math.Clamp((limit - Reserved) / 2, 1, wanted) : wanted;

@@ -22,7 +22,6 @@ internal sealed class ReceiveBudget(ServerOptions options)
     private long _all;
 
     /// <summary>Takes in bytes.</summary>
-    /// <param name="client">Whose.</param>
     /// <param name="bytes">How many more, above 0.</param>
     /// <returns>Null where there is room; otherwise nothing was taken in.</returns>
     public AdmissionRefusal? Take(string client, long bytes)
@@ -61,9 +60,6 @@ internal sealed class ReceiveBudget(ServerOptions options)
 }
 
 /// <summary>A request's body, whose bytes count from when they arrive until they are read. Not thread-safe, as any reader.</summary>
-/// <param name="context">The request.</param>
-/// <param name="budget">Of all requests.</param>
-/// <param name="client">Whose it is.</param>
 /// <param name="refused">Told of a refusal, once; the call then ends.</param>
 internal sealed class BudgetedReader(HttpContext context, ReceiveBudget budget, string client, Action<AdmissionRefusal> refused)
     : PipeReader, IRequestBodyPipeFeature, IDisposable

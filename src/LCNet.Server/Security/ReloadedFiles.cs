@@ -21,9 +21,7 @@ internal sealed class ReloadedFiles<T> : IReloadable
 
     /// <summary>Reads the files for the first time.</summary>
     /// <param name="setting">Name of the setting that names the files.</param>
-    /// <param name="paths">The files.</param>
     /// <param name="parse">Makes of their contents, and of the value so far, a new value, or throws a <see cref="SecurityFileException"/>.</param>
-    /// <param name="logger">Is told of changes.</param>
     /// <exception cref="ServerOptionsException">A file cannot be read or used.</exception>
     public ReloadedFiles(string setting, string[] paths, Func<byte[][], T?, T> parse, ILogger logger)
     {

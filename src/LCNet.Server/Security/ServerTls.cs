@@ -18,7 +18,6 @@ internal sealed class ServerTls(ReloadedFiles<TlsMaterial> files, ServerOptions 
     private static readonly Oid ClientAuthentication = new("1.3.6.1.5.5.7.3.2");
 
     /// <summary>Makes a port speak TLS.</summary>
-    /// <param name="listen">The port.</param>
     /// <param name="needsCertificate">Whether a handshake without a client's certificate fails, where clients have to have one at all.</param>
     public void Use(ListenOptions listen, bool needsCertificate) => listen.UseHttps(new TlsHandshakeCallbackOptions
     {

@@ -19,7 +19,6 @@ internal sealed class ModelMetrics
     private int _inFlight;
 
     /// <summary>Begins with every counter at 0.</summary>
-    /// <param name="instruments">Take the measurements.</param>
     /// <param name="name">Value of the tag <c>model</c>.</param>
     /// <param name="statuses">Status codes to show from the start: an alert on a rate does not see a counter's first value.</param>
     public ModelMetrics(ServerInstruments instruments, string name, IEnumerable<StatusCode> statuses)
@@ -52,7 +51,6 @@ internal sealed class ModelMetrics
     public int InFlight => Volatile.Read(ref _inFlight);
 
     /// <summary>Shows what is counted for each image, at 0. Before a version takes requests; one caller at a time.</summary>
-    /// <param name="blocks">Residual blocks of the version.</param>
     public void Show(int blocks)
     {
         Volatile.Write(ref _blocks, [.. _blocks, .. Enumerable.Range(_blocks.Length, Math.Max(0, blocks - _blocks.Length)).Select(block => new BlockMetrics(_model[0], block))]);
@@ -67,7 +65,6 @@ internal sealed class ModelMetrics
 
     /// <summary>A request that had begun has ended.</summary>
     /// <param name="status">What its caller was told.</param>
-    /// <param name="duration">Since it arrived.</param>
     public void End(StatusCode status, TimeSpan duration)
     {
         Interlocked.Decrement(ref _inFlight);
@@ -86,7 +83,6 @@ internal sealed class ModelMetrics
     public void Decode(TimeSpan duration) => _instruments.DecodeDuration.Record(duration.TotalSeconds, _model);
 
     /// <summary>An image is answered.</summary>
-    /// <param name="compute">What its reply says.</param>
     public void Answer(Compute compute)
     {
         RecordTimes(compute.QueueUs, compute.ExecuteUs, compute.BatchSize);
@@ -98,7 +94,6 @@ internal sealed class ModelMetrics
     }
 
     /// <summary>The images of a batch are answered.</summary>
-    /// <param name="rows">What their reply says.</param>
     public void Answer(InferRows rows)
     {
         for (int row = 0; row < rows.Count; row++)

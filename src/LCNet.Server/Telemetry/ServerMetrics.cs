@@ -32,7 +32,6 @@ internal sealed class ServerMetrics
 
     /// <summary>Makes the instruments.</summary>
     /// <param name="meters">Owns the meter.</param>
-    /// <param name="registry">Whether calls are taken.</param>
     public ServerMetrics(IMeterFactory meters, ModelRegistry registry)
     {
         _registry = registry;

@@ -17,12 +17,8 @@ internal sealed class BatchLoader : IDisposable
     private Task _load;
 
     /// <summary>Begins to load the first batch.</summary>
-    /// <param name="reader">Makes batches.</param>
     /// <param name="order">The images of all batches, at least one batch.</param>
-    /// <param name="size">Images a batch.</param>
-    /// <param name="augmentation">What to change.</param>
     /// <param name="epoch">Which epoch it is, from 0.</param>
-    /// <param name="seed">Of the changes.</param>
     public BatchLoader(BatchReader reader, int[] order, int size, Augmentation augmentation, int epoch, int seed)
     {
         (_reader, _order, _size, _augmentation, _epoch, _random) = (reader, order, size, augmentation, epoch, new Random(seed));

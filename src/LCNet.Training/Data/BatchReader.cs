@@ -18,8 +18,6 @@ public sealed class BatchReader(ImageSet images, Normalisation normalisation)
     internal int EvaluatedAtATime => (int)Math.Clamp(ImagesEvaluated * Math.Pow((double)SmallSide / images.Size, 2), FewestEvaluated, ImagesEvaluated);
 
     /// <summary>A batch of images and labels.</summary>
-    /// <param name="indices">Which images.</param>
-    /// <param name="augmentation">What to change.</param>
     /// <param name="epoch">Which epoch it is, from 0.</param>
     /// <param name="random">Source of the changes; the same state gives the same batch.</param>
     /// <returns>Images [N, 3, H, W] in channels-last memory order, and labels [N].</returns>
@@ -34,10 +32,7 @@ public sealed class BatchReader(ImageSet images, Normalisation normalisation)
     }
 
     /// <summary>Fills a buffer with the values of a batch, without touching torch.</summary>
-    /// <param name="indices">Which images.</param>
-    /// <param name="augmentation">What to change.</param>
     /// <param name="epoch">Which epoch it is, from 0.</param>
-    /// <param name="random">Source of the changes.</param>
     /// <param name="values">Takes N × size × size × 3 values; made anew where it has another length.</param>
     internal void Fill(int[] indices, Augmentation augmentation, int epoch, Random random, ref float[] values)
     {

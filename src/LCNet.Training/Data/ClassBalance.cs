@@ -5,7 +5,6 @@ internal static class ClassBalance
 {
     /// <summary>As many images as there are, from all classes in turns; a class that runs out begins again.</summary>
     /// <param name="order">Images in a random order, which stays that within each class.</param>
-    /// <param name="label">The class of an image.</param>
     public static int[] Take(IReadOnlyList<int> order, Func<int, int> label)
     {
         int[][] classes = [.. order.GroupBy(label).Select(group => group.ToArray())];

@@ -23,7 +23,6 @@ internal sealed class FilePixels : PixelSource
     private long _cached;
 
     /// <summary>Decodes every file once, on all cores.</summary>
-    /// <param name="files">Their paths.</param>
     /// <param name="size">Height and width of what <see cref="Pixels"/> gives.</param>
     /// <param name="cacheBytes">How many bytes of decoded pixels are kept at most.</param>
     /// <exception cref="InvalidDataException">Files cannot be decoded; the message names all of them, a line each.</exception>

@@ -38,7 +38,6 @@ public static class ImageFolder
     }
 
     /// <summary>Opens the images of a folder: each is decoded once, to see that it can be, and again when it is asked for, unless there was room to keep it.</summary>
-    /// <param name="folder">Its sub-folders are the classes.</param>
     /// <param name="size">Height and width of the result: other images are scaled so that their shorter side fits, then cropped at the centre.</param>
     /// <param name="cacheBytes">How many bytes of decoded images are kept at most.</param>
     /// <exception cref="InvalidDataException">The folder is not as expected, or files cannot be decoded; the message names all of them.</exception>

@@ -10,7 +10,6 @@ public sealed class ImageSet
 
     /// <summary>Wraps pixels that are already decoded.</summary>
     /// <param name="pixels">N × size × size × 3 bytes, row-major, RGB.</param>
-    /// <param name="labels">N class indices.</param>
     /// <param name="size">Height and width in pixels.</param>
     /// <param name="classes">Class names, in the order of the indices.</param>
     /// <exception cref="ArgumentException">The lengths do not fit, or a label is out of range.</exception>

@@ -12,7 +12,6 @@ public sealed record Normalisation(IReadOnlyList<float> Mean, IReadOnlyList<floa
     public override int GetHashCode() => Mean.Concat(Std).Aggregate(0, HashCode.Combine);
 
     /// <summary>Measures images.</summary>
-    /// <param name="images">Where they are.</param>
     /// <param name="indices">Which of them, at least one; null for all.</param>
     public static Normalisation Of(ImageSet images, IReadOnlyList<int>? indices = null)
     {

@@ -13,11 +13,7 @@ internal static class PhotoAugmentation
     private const double Grey = 0.5;
 
     /// <summary>Draws a photo as a network is to see it.</summary>
-    /// <param name="photo">The whole photo.</param>
-    /// <param name="augmentation">Which changes.</param>
     /// <param name="mirror">Whether left and right change places.</param>
-    /// <param name="size">Height and width of the result.</param>
-    /// <param name="random">Source of the changes.</param>
     /// <param name="rgb">Takes size × size × 3 bytes.</param>
     public static void Draw(RgbImage photo, Augmentation augmentation, bool mirror, int size, Random random, Span<byte> rgb)
     {

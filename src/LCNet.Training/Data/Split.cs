@@ -15,7 +15,6 @@ public sealed record Split(IReadOnlyList<int> Training, IReadOnlyList<int> Valid
     /// Takes the images with the lowest SHA-256 of their pixels as validation set, as many from each class. The split depends on nothing
     /// but the pixels, and images that are equal pixel for pixel never stand on both sides, whatever their names or labels.
     /// </summary>
-    /// <param name="images">All images.</param>
     /// <param name="fraction">Share of each class for validation, in (0, 1); at least one image a class.</param>
     /// <exception cref="ArgumentException">The fraction is out of range, or a class would be left without training images.</exception>
     public static Split ByContent(ImageSet images, double fraction)

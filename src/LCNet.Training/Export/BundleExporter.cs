@@ -34,7 +34,6 @@ public static class BundleExporter
 {
     /// <summary>Writes the bundle to a folder, which is made where it does not exist.</summary>
     /// <param name="network">Its weights and running statistics are exported; it is not changed.</param>
-    /// <param name="description">The rest of the manifest.</param>
     /// <param name="folder">By convention <c>&lt;models&gt;/&lt;model&gt;/&lt;version&gt;</c>.</param>
     /// <returns>The bundle, read back and verified against its manifest.</returns>
     /// <exception cref="BundleException">The description breaks a rule of the manifest.</exception>

@@ -13,7 +13,6 @@ public static class Calibrator
 
     /// <summary>Runs the images at each effort.</summary>
     /// <param name="network">Put into evaluation mode.</param>
-    /// <param name="images">Where the images are.</param>
     /// <param name="indices">Which of them, at least one.</param>
     /// <param name="normalisation">As in training.</param>
     /// <param name="efforts">In (0, 1], ascending, the last one 1.</param>
@@ -41,7 +40,6 @@ public static class Calibrator
 
     /// <summary>Which inner channels of each block some image keeps at some effort; one where there is none.</summary>
     /// <param name="network">Put into evaluation mode.</param>
-    /// <param name="images">Where the images are.</param>
     /// <param name="indices">Which of them, at least one.</param>
     /// <param name="normalisation">As in training.</param>
     /// <param name="efforts">In (0, 1].</param>

@@ -39,8 +39,6 @@ public static class ExportVerifier
 {
     /// <summary>Runs the same images through both.</summary>
     /// <param name="network">Put into evaluation mode.</param>
-    /// <param name="bundle">Exported from it.</param>
-    /// <param name="images">Where the images are.</param>
     /// <param name="indices">Which of them; efforts 1, 0.75, 0.5 and 0.25 take turns.</param>
     /// <param name="normalisation">As in training.</param>
     public static ExportComparison Compare(LcNet network, Bundle bundle, ImageSet images, IReadOnlyList<int> indices, Normalisation normalisation)

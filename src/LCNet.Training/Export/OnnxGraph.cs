@@ -19,7 +19,6 @@ internal sealed class OnnxGraph
     private readonly bool _half;
 
     /// <summary>Begins a graph without nodes.</summary>
-    /// <param name="name">Of the graph.</param>
     /// <param name="half">Whether weights are stored in half precision.</param>
     public OnnxGraph(string name, bool half = false)
     {

@@ -6,7 +6,6 @@ using static TorchSharp.torch;
 namespace LCNet.Training.Export;
 
 /// <summary>The ONNX graphs of a network's segments. Batch norm is folded.</summary>
-/// <param name="network">Its weights and running statistics.</param>
 /// <param name="half">Whether the weights of convolutions and of the head are stored in half precision.</param>
 internal sealed class SegmentGraphs(LcNet network, bool half)
 {

@@ -17,7 +17,6 @@ public static class SyntheticBundle
     /// <param name="depth">18, 34 or 50.</param>
     /// <param name="runRate">Share of images that run each block, in [0.05, 0.95].</param>
     /// <param name="keep">Share of channels that an image keeps in each block, in [0.01, 0.99].</param>
-    /// <param name="folder">Where to.</param>
     /// <exception cref="ArgumentException">A value is out of range.</exception>
     public static Bundle Write(int depth, double runRate, double keep, string folder)
     {

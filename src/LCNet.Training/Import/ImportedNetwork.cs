@@ -19,7 +19,6 @@ public sealed class ImportedNetwork
 
     /// <summary>Takes what a reader found, and makes sure that it is a network that <see cref="LcNet"/> can be.</summary>
     /// <param name="format">What kind of file it was, in words.</param>
-    /// <param name="stem">The first convolution.</param>
     /// <param name="stages">Blocks by stage; the resolution halves from one to the next. The first may have none, where the first block halves it.</param>
     /// <param name="head">The classifier, [classes, features]; null where the file has none.</param>
     /// <exception cref="NotSupportedException">It is another kind of network; the message names the part that does not fit.</exception>
@@ -87,7 +86,6 @@ public sealed class ImportedNetwork
     public bool IsFolded => Convolutions().Any(convolution => convolution.Norm is null);
 
     /// <summary>The architecture, with a classifier for so many classes and without gates.</summary>
-    /// <param name="classes">How many.</param>
     /// <param name="inputSize">Height and width of the input in pixels.</param>
     public ResNetSpec Spec(int classes, int inputSize) => new()
     {
@@ -105,7 +103,6 @@ public sealed class ImportedNetwork
     /// <summary>The network, ready to be trained on: a classifier of another number of classes begins at random, drawn from torch's random generator.</summary>
     /// <param name="spec">A network of <see cref="Spec"/>'s backbone.</param>
     /// <param name="normalisation">How the file's network wants pixels normalised, in RGB order.</param>
-    /// <param name="isBgr">Whether it reads blue first.</param>
     /// <returns>The network, which wants pixels normalised as <see cref="Normalised"/> says.</returns>
     public LcNet ToNetwork(ResNetSpec spec, Normalisation normalisation, bool isBgr)
     {

@@ -111,8 +111,6 @@ internal sealed class OnnxFile
     public static string Describe(NodeProto node) => $"{node.OpType} {(node.Name.Length > 0 ? node.Name : node.Output[0])}";
 
     /// <summary>The constant that a node reads.</summary>
-    /// <param name="node">The node.</param>
-    /// <param name="input">Which of its inputs.</param>
     /// <returns>Null where it has no such input.</returns>
     /// <exception cref="NotSupportedException">The input is no constant, or of a type that is no number with a fraction.</exception>
     public ImportedTensor? Constant(NodeProto node, int input)
@@ -128,8 +126,6 @@ internal sealed class OnnxFile
     }
 
     /// <summary>The constant that a node must read.</summary>
-    /// <param name="node">The node.</param>
-    /// <param name="input">Which of its inputs.</param>
     /// <param name="length">How many values it must have; null for any number.</param>
     /// <exception cref="NotSupportedException">There is none, or it has another number of values.</exception>
     public ImportedTensor Required(NodeProto node, int input, int? length = null)

@@ -23,7 +23,6 @@ internal sealed class OnnxLayout
     private OnnxLayout(OnnxFile file) => _file = file;
 
     /// <summary>Makes a network.</summary>
-    /// <param name="file">Its graph.</param>
     /// <exception cref="NotSupportedException">It is another kind of network; the message names the node that does not fit.</exception>
     public static ImportedNetwork Read(OnnxFile file) => new OnnxLayout(file).Walk();
 

@@ -24,7 +24,6 @@ internal static class StateDictFile
     });
 
     /// <summary>Reads a <c>.safetensors</c> file.</summary>
-    /// <param name="path">The file.</param>
     /// <exception cref="InvalidDataException">It is no such file; the message says why.</exception>
     public static IReadOnlyDictionary<string, ImportedTensor> ReadSafetensors(string path) => Read(path, () => Safetensors.LoadStateDict(path));
 

@@ -11,7 +11,6 @@ internal static partial class StateDictLayout
 
     /// <summary>Makes a network.</summary>
     /// <param name="format">What kind of file it was, in words.</param>
-    /// <param name="tensors">By name, without wrappers' prefixes.</param>
     /// <exception cref="NotSupportedException">It is another kind of network; the message names the tensor that does not fit.</exception>
     public static ImportedNetwork Read(string format, IReadOnlyDictionary<string, ImportedTensor> tensors)
     {

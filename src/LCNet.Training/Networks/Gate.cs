@@ -29,10 +29,8 @@ internal sealed class Gate : Module
     private readonly bool _learned;
 
     /// <summary>Makes a gate that finds everything worth 0.</summary>
-    /// <param name="name">Of the module.</param>
     /// <param name="features">Channels of the activation that enters the span.</param>
     /// <param name="hidden">Units of the hidden layer; 0 for none.</param>
-    /// <param name="outputs">Blocks or channels that it decides.</param>
     /// <param name="learned">Whether it decides; otherwise it is open.</param>
     public Gate(string name, int features, int hidden, int outputs, bool learned)
         : base(name)
@@ -149,7 +147,6 @@ internal sealed class Gate : Module
     }
 
     /// <summary>The linear layers that do the same at inference, with the price as one more input of the first and of the second.</summary>
-    /// <param name="offset">Added to utilities, as to prices.</param>
     /// <returns>
     /// The hidden layer's weight [hidden + 1, C + 1] and bias, null where there is none, whose last unit passes on the price, which must not be
     /// negative; and the score's weight [outputs, hidden + 1 or C + 1] and bias. Detached.

@@ -148,7 +148,6 @@ public sealed class LcNet : Module
     }
 
     /// <summary>Planned FLOPs of each image, exactly, gates included.</summary>
-    /// <param name="output">Of this network with gates.</param>
     public IReadOnlyList<long> PlannedFlops(LcNetOutput output)
     {
         ArgumentNullException.ThrowIfNull(output);
@@ -169,7 +168,6 @@ public sealed class LcNet : Module
     }
 
     /// <summary>Scales of blocks' branches that skip blocks with an identity shortcut at random, each image with a probability of its own.</summary>
-    /// <param name="images">How many images.</param>
     /// <param name="skipping">How many of them, from the first on, skip blocks.</param>
     /// <returns>For each block a tensor [N] of ones and zeros; null where it runs for every image.</returns>
     internal IReadOnlyList<Tensor?> RandomRuns(long images, long skipping)

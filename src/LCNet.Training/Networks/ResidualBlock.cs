@@ -74,7 +74,6 @@ internal sealed class ResidualBlock : Module
 
     /// <summary>Takes over another block with some of its inner channels.</summary>
     /// <param name="source">A block of the same shapes, inner channels aside.</param>
-    /// <param name="channels">Indices of its inner channels.</param>
     public void CopyFrom(ResidualBlock source, Tensor channels)
     {
         _first.CopyFrom(source._first, channels, null);

@@ -20,7 +20,6 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
 
     /// <summary>Measures a network on some images.</summary>
     /// <param name="network">Left in evaluation mode.</param>
-    /// <param name="images">Where the images are.</param>
     /// <param name="indices">Which of them, at least one.</param>
     /// <param name="normalisation">As in training.</param>
     /// <param name="effort">In (0, 1]; null for the dense network.</param>

@@ -17,10 +17,7 @@ namespace LCNet.Training.Recipe;
 /// block's channels and all images. Both are taken as logarithms, in standard deviations of the blocks'. Hidden layers learn by gradient descent, what
 /// reads them, or the input where there is none, by ridge regression.
 /// </remarks>
-/// <param name="network">Its gates are fitted.</param>
-/// <param name="reader">Where images are read.</param>
 /// <param name="augmentation">How images are changed before they are measured.</param>
-/// <param name="precision">What is measured in.</param>
 internal sealed class GateFit(LcNet network, BatchReader reader, Augmentation augmentation, Precision precision)
 {
     // Divergences below it are no different from none.

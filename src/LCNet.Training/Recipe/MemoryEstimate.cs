@@ -11,7 +11,6 @@ public static class MemoryEstimate
     private const long Runtime = 400L << 20;
 
     /// <summary>Bytes that training steps take, those of decoded images aside.</summary>
-    /// <param name="options">The recipe.</param>
     public static long Step(TrainingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -33,7 +32,6 @@ public static class MemoryEstimate
     }
 
     /// <summary>Bytes on disk that the checkpoints of a training take.</summary>
-    /// <param name="options">The recipe.</param>
     public static long Checkpoints(TrainingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);

@@ -15,8 +15,6 @@ internal static class PriceCalibrator
 
     /// <summary>Sets the price of each effort.</summary>
     /// <param name="network">Left in evaluation mode.</param>
-    /// <param name="reader">Where images are read.</param>
-    /// <param name="indices">Which images.</param>
     /// <param name="share">The mean share of dense FLOPs that an effort may cost.</param>
     public static void Set(LcNet network, BatchReader reader, IReadOnlyList<int> indices, Func<double, double> share)
     {

@@ -16,7 +16,6 @@ internal sealed class PriceSolver
     private readonly float[][] _channels;
 
     /// <summary>Takes the utilities of some batches.</summary>
-    /// <param name="cost">Of the network.</param>
     /// <param name="outputs">Of the gated network, at least one.</param>
     public PriceSolver(NetworkCost cost, params IReadOnlyList<LcNetOutput> outputs)
     {
@@ -30,8 +29,6 @@ internal sealed class PriceSolver
     public int Images => _layers[0].Length;
 
     /// <summary>Planned FLOPs of some images together at a price, were their utilities what they are now.</summary>
-    /// <param name="first">The first image.</param>
-    /// <param name="count">How many.</param>
     /// <param name="price">What a block or channel must be worth more than.</param>
     public long Flops(int first, int count, double price)
     {
@@ -62,8 +59,6 @@ internal sealed class PriceSolver
     }
 
     /// <summary>The lowest price, up to rounding, at which some images' mean FLOPs are no more than a target.</summary>
-    /// <param name="first">The first image.</param>
-    /// <param name="count">How many.</param>
     /// <param name="flops">The target of an image. One below what the cheapest path costs gives a price above every utility.</param>
     public double Solve(int first, int count, double flops)
     {

@@ -17,9 +17,7 @@ public static class RecipeDefaults
 
     /// <summary>The recipe.</summary>
     /// <param name="images">How many images there are, those for validation included.</param>
-    /// <param name="inputSize">Height and width of the input.</param>
     /// <param name="imported">The network that training starts from; null to start from random weights.</param>
-    /// <param name="memory">Bytes that this process may use.</param>
     public static TrainingOptions For(int images, int inputSize, ImportedNetwork? imported, long memory)
     {
         TrainingOptions options = new() { InputSize = inputSize };

@@ -46,7 +46,6 @@ public sealed class Trainer
 
     /// <summary>Prepares a training.</summary>
     /// <param name="images">All images; the trainer takes the validation split from them.</param>
-    /// <param name="options">The recipe.</param>
     /// <param name="folder">Where <c>checkpoint.zip</c> is written after every epoch.</param>
     /// <param name="initial">
     /// A network of the same backbone whose weights training starts from, those of its gates aside; null for random ones.
@@ -109,7 +108,6 @@ public sealed class Trainer
 
     /// <summary>Trains to the end and returns the network in evaluation mode.</summary>
     /// <param name="resume">Whether to go on from the checkpoint in the folder, where there is one.</param>
-    /// <param name="progress">Told after every step.</param>
     /// <param name="epochDone">Told after every epoch how the network does on the validation images at effort 1 (dense in the dense phase).</param>
     /// <param name="cancellation">Stops between two steps; the last epoch's checkpoint stays.</param>
     /// <exception cref="InvalidDataException">The checkpoint was written by another recipe or for other images.</exception>

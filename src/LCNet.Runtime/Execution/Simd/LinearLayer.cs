@@ -8,7 +8,6 @@ namespace LCNet.Runtime.Execution.Simd;
 internal sealed class LinearLayer(float[] weights, float[] bias)
 {
     /// <summary>bias + weights · inputs.</summary>
-    /// <param name="inputs">All inputs.</param>
     /// <param name="outputs">Takes one value an output.</param>
     public void Run(ReadOnlySpan<float> inputs, Span<float> outputs)
     {
@@ -27,7 +26,6 @@ internal static unsafe class MaxPool<TSimd, TVector>
     /// <summary>Pools one plane.</summary>
     /// <param name="phases">The plane's four phases, see <see cref="PlaneBuffer.Split"/>; of the output's layout.</param>
     /// <param name="output">Takes the plane.</param>
-    /// <param name="plane">Which of the output's planes.</param>
     public static void Run(PlaneBuffer phases, PlaneBuffer output, int plane)
     {
         PlaneLayout layout = output.Layout;

@@ -17,7 +17,6 @@ internal sealed class OnnxWeights
 
     /// <summary>Parses a segment.</summary>
     /// <param name="bundle">Verified.</param>
-    /// <param name="file">One of its files.</param>
     /// <param name="operations">The operations that the graph must consist of, with repetitions, in any order.</param>
     /// <exception cref="BundleException">The graph is another; the message names the file.</exception>
     public OnnxWeights(Bundle bundle, string file, params string[] operations)
@@ -27,10 +26,8 @@ internal sealed class OnnxWeights
 
     /// <summary>Parses a segment of which some operations may be there or not.</summary>
     /// <param name="bundle">Verified.</param>
-    /// <param name="file">One of its files.</param>
     /// <param name="operations">The operations that the graph must consist of, with repetitions, in any order.</param>
     /// <param name="optional">Operations that may be there besides, all of them together.</param>
-    /// <param name="most">How often they may be there.</param>
     /// <exception cref="BundleException">The graph is another; the message names the file.</exception>
     public OnnxWeights(Bundle bundle, string file, string[] operations, string[] optional, int most)
     {

@@ -44,7 +44,6 @@ internal sealed unsafe class PlaneBuffer
     public PlaneBuffer Part(int first, int planes) => new(this, first, planes);
 
     /// <summary>Copies planes that lie densely.</summary>
-    /// <param name="dense">Planes × height × width values.</param>
     public void CopyFrom(ReadOnlySpan<float> dense)
     {
         int width = Layout.Width;
@@ -67,7 +66,6 @@ internal sealed unsafe class PlaneBuffer
     }
 
     /// <summary>Copies one plane out densely.</summary>
-    /// <param name="index">Which plane.</param>
     /// <param name="dense">Takes height × width values.</param>
     public void CopyTo(int index, Span<float> dense)
     {
@@ -117,7 +115,6 @@ internal sealed unsafe class PlaneBuffer
     /// Of half the height and width, rounded up. Takes, for each plane, that of even rows and columns, of even rows and odd columns, of odd rows and even columns,
     /// and of odd rows and columns; only the first of them where it holds as many planes as are split.
     /// </param>
-    /// <param name="planes">How many planes to split.</param>
     public void Split(PlaneBuffer phases, int planes)
     {
         bool isWhole = phases.Planes >= 4 * planes;
@@ -128,9 +125,7 @@ internal sealed unsafe class PlaneBuffer
     }
 
     /// <summary>Splits one plane.</summary>
-    /// <param name="plane">Which.</param>
     /// <param name="phases">See <see cref="Split"/>.</param>
-    /// <param name="target">The first plane that is written.</param>
     /// <param name="isWhole">Whether all four phases are written; otherwise only that of even rows and columns.</param>
     public void SplitPlane(int plane, PlaneBuffer phases, int target, bool isWhole)
     {

@@ -9,11 +9,7 @@ namespace LCNet.Server.Protocols.Classifier;
 internal static class ClassifyReply
 {
     /// <summary>Makes the reply. Nothing of the result is kept.</summary>
-    /// <param name="id">The request's.</param>
-    /// <param name="model">That ran.</param>
-    /// <param name="topK">How many predictions to return.</param>
     /// <param name="waited">Before the engine had the image.</param>
-    /// <param name="result">From the engine.</param>
     public static ClassifyResponse From(string id, ServedModel model, int topK, TimeSpan waited, InferenceResult result)
     {
         var reply = new ClassifyResponse

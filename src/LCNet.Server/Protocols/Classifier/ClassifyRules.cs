@@ -16,7 +16,6 @@ internal static class ClassifyRules
 
     /// <summary>Checks a request.</summary>
     /// <param name="request">From a caller: anything may be in it.</param>
-    /// <param name="model">The model that it names.</param>
     /// <param name="defaultEffort">For requests with neither effort nor cap.</param>
     /// <exception cref="ServerError">INVALID_ARGUMENT; the message names every field in error and its limit.</exception>
     public static ClassifySettings Check(ClassifyRequest request, ServedModel model, double defaultEffort)

@@ -9,11 +9,7 @@ namespace LCNet.Server.Protocols.Classifier;
 /// One call of <c>ClassifyStream</c>: reads requests while there is room for them, answers them at the same time, and writes each reply as it
 /// is ready. A request takes its room until its reply is written, so a caller that does not read replies is not read from either. Used once.
 /// </summary>
-/// <param name="requests">From the caller.</param>
-/// <param name="replies">To the caller.</param>
 /// <param name="answer">Answers one request, and writes the reply with its second argument; throws only where that fails or the call is cancelled.</param>
-/// <param name="limit">Requests that may be in flight.</param>
-/// <param name="cancellation">The call's.</param>
 internal sealed class ClassifyStreamCall(
     StreamRequestReader requests,
     IServerStreamWriter<ClassifyStreamResponse> replies,
@@ -127,10 +123,7 @@ internal sealed class ClassifyStreamCall(
 }
 
 /// <summary>Reads the requests of a stream, and says in a status of ours why none can be read any more. Not thread-safe.</summary>
-/// <param name="requests">From the caller.</param>
-/// <param name="context">The call.</param>
 /// <param name="limit">Most bytes of a request.</param>
-/// <param name="draining">Ends the stream.</param>
 internal sealed class StreamRequestReader(IAsyncStreamReader<ClassifyRequest> requests, ServerCallContext context, int limit, CancellationToken draining)
 {
     /// <summary>Reads the next request.</summary>

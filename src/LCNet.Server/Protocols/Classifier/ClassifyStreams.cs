@@ -14,10 +14,7 @@ internal sealed class ClassifyStreams(
     ServerOptions options, ServerMetrics metrics, CallDrain drain, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<ClassifyStreams> logger)
 {
     /// <summary>Runs one call to its end.</summary>
-    /// <param name="requests">From the caller.</param>
-    /// <param name="replies">To the caller.</param>
     /// <param name="answer">Answers one request, or throws what the unary call would.</param>
-    /// <param name="context">The call.</param>
     /// <exception cref="ServerError">UNAVAILABLE: the server drains. INVALID_ARGUMENT: a message could not be read.</exception>
     /// <exception cref="OperationCanceledException">The caller is gone, or the deadline expired.</exception>
     public async Task RunAsync(

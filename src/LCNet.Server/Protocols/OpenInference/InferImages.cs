@@ -10,8 +10,6 @@ internal static class RawImages
 {
     /// <summary>Image files, one an element.</summary>
     /// <param name="raw">As given.</param>
-    /// <param name="count">How many there are by the shape.</param>
-    /// <param name="field">Where they are.</param>
     /// <param name="problems">Takes a line a breach.</param>
     public static IReadOnlyList<ImageInput> Files(ReadOnlyMemory<byte> raw, int count, string field, List<string> problems)
     {
@@ -27,9 +25,6 @@ internal static class RawImages
 
     /// <summary>Network inputs, one after the other.</summary>
     /// <param name="raw">As given.</param>
-    /// <param name="count">How many inputs there are by the shape.</param>
-    /// <param name="length">Values of one input.</param>
-    /// <param name="field">Where they are.</param>
     /// <param name="problems">Takes a line a breach.</param>
     public static IReadOnlyList<ImageInput> Tensors(ReadOnlyMemory<byte> raw, int count, int length, string field, List<string> problems)
     {
@@ -62,8 +57,6 @@ internal static class TypedImages
 {
     /// <summary>Image files, one an element.</summary>
     /// <param name="elements">As given.</param>
-    /// <param name="count">How many there are by the shape.</param>
-    /// <param name="field">Where they are.</param>
     /// <param name="problems">Takes a line a breach.</param>
     public static IReadOnlyList<ImageInput> Files(RepeatedField<ByteString> elements, int count, string field, List<string> problems)
     {
@@ -78,9 +71,6 @@ internal static class TypedImages
 
     /// <summary>Network inputs, one after the other.</summary>
     /// <param name="values">As given.</param>
-    /// <param name="count">How many inputs there are by the shape.</param>
-    /// <param name="length">Values of one input.</param>
-    /// <param name="field">Where they are.</param>
     /// <param name="problems">Takes a line a breach.</param>
     public static IReadOnlyList<ImageInput> Tensors(RepeatedField<float> values, int count, int length, string field, List<string> problems)
     {

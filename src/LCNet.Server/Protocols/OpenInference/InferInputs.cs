@@ -21,7 +21,6 @@ internal static class InferInputs
     /// <summary>Reads the images of a request.</summary>
     /// <param name="request">From a caller: anything may be in it.</param>
     /// <param name="input">What the network takes.</param>
-    /// <param name="maxBatch">Most images.</param>
     /// <param name="problems">Takes a line a breach; the images mean nothing where there is one.</param>
     public static IReadOnlyList<ImageInput> Read(ModelInferRequest request, InputSpec input, int maxBatch, List<string> problems)
     {

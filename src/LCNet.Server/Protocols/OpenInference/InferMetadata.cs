@@ -20,8 +20,6 @@ internal static class InferMetadata
     };
 
     /// <summary>Describes a model.</summary>
-    /// <param name="model">The version that was asked for.</param>
-    /// <param name="all">Every model, for the other versions.</param>
     public static ModelMetadataResponse Of(ServedModel model, IReadOnlyList<ServedModel> all) => new()
     {
         Name = model.ModelName,

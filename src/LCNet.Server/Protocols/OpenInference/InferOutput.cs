@@ -6,8 +6,6 @@ using LCNet.Server.Models;
 namespace LCNet.Server.Protocols.OpenInference;
 
 /// <summary>An output of every model. Immutable and thread-safe.</summary>
-/// <param name="name">Its name.</param>
-/// <param name="datatype">Its type.</param>
 /// <param name="width">Values an image; null for one, without a dimension of its own.</param>
 internal abstract class InferOutput(string name, string datatype, Func<ServedModel, int>? width)
 {
@@ -16,7 +14,6 @@ internal abstract class InferOutput(string name, string datatype, Func<ServedMod
     public string Datatype => datatype;
 
     /// <summary>Its shape: images first.</summary>
-    /// <param name="model">The model.</param>
     /// <param name="images">How many; -1 for any number.</param>
     public IEnumerable<long> Shape(ServedModel model, long images) => width is null ? [images] : [images, width(model)];
 
@@ -36,11 +33,8 @@ internal sealed class LabelOutput() : InferOutput("label", InferTypes.Bytes, wid
 }
 
 /// <summary>An output of numbers.</summary>
-/// <param name="name">Its name.</param>
-/// <param name="datatype">Its type, as wide as the numbers.</param>
 /// <param name="width">Values an image; null for one, without a dimension of its own.</param>
 /// <param name="values">Takes its values from a batch, row-major.</param>
-/// <param name="list">Where they go among the typed contents.</param>
 internal sealed class NumberOutput<T>(
     string name, string datatype, Func<ServedModel, int>? width, Func<InferRows, T[]> values, Func<InferTensorContents, RepeatedField<T>> list)
     : InferOutput(name, datatype, width)

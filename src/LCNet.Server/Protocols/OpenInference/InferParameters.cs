@@ -24,7 +24,6 @@ internal static class InferParameters
 
     /// <summary>Reads the parameters of a request.</summary>
     /// <param name="parameters">As given.</param>
-    /// <param name="model">That will run.</param>
     /// <param name="defaultEffort">For requests with neither effort nor cap.</param>
     /// <param name="problems">Takes a line a breach.</param>
     public static ComputeBudget Read(MapField<string, InferParameter> parameters, ServedModel model, double defaultEffort, List<string> problems)

@@ -8,10 +8,6 @@ namespace LCNet.Server.Protocols.OpenInference;
 internal static class InferReply
 {
     /// <summary>Makes the reply.</summary>
-    /// <param name="id">The request's.</param>
-    /// <param name="model">That ran.</param>
-    /// <param name="batch">What was asked for.</param>
-    /// <param name="rows">What it gave.</param>
     public static ModelInferResponse From(string id, ServedModel model, InferBatch batch, InferRows rows)
     {
         var reply = new ModelInferResponse

@@ -5,8 +5,6 @@ using LCNet.Server.Models;
 namespace LCNet.Server.Protocols.OpenInference;
 
 /// <summary>What the images of a batch gave and cost, a row each. Different rows may be set at the same time.</summary>
-/// <param name="model">That ran.</param>
-/// <param name="count">Images.</param>
 internal sealed class InferRows(ServedModel model, int count)
 {
     private readonly int _labels = model.Labels.Count;
@@ -50,8 +48,6 @@ internal sealed class InferRows(ServedModel model, int count)
     public ReadOnlySpan<long> ChannelsOf(int row) => ChannelsRetained.AsSpan(row * _blocks, _blocks);
 
     /// <summary>Copies the result of an image.</summary>
-    /// <param name="row">The image.</param>
-    /// <param name="result">From the engine.</param>
     /// <param name="waited">Before the engine had the image.</param>
     public void Set(int row, InferenceResult result, TimeSpan waited)
     {

@@ -13,8 +13,6 @@ internal static class InferRules
 {
     /// <summary>Checks a request.</summary>
     /// <param name="request">From a caller: anything may be in it.</param>
-    /// <param name="model">The model that it names.</param>
-    /// <param name="options">The server's limits.</param>
     /// <exception cref="ServerError">INVALID_ARGUMENT; the message names every field in error and its limit.</exception>
     public static InferBatch Check(ModelInferRequest request, ServedModel model, ServerOptions options)
     {

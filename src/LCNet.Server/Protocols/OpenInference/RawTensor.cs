@@ -53,8 +53,6 @@ internal static class RawTensor
     }
 
     /// <summary>Finds the elements of a raw BYTES tensor, without copying them.</summary>
-    /// <param name="raw">The tensor.</param>
-    /// <param name="count">How many elements it has by its shape.</param>
     /// <param name="elements">Takes the elements.</param>
     /// <returns>Null, or what is wrong.</returns>
     public static string? Split(ReadOnlyMemory<byte> raw, int count, List<ReadOnlyMemory<byte>> elements)

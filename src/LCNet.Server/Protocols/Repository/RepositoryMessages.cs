@@ -12,7 +12,6 @@ internal sealed record RepositoryRequest(bool Ready)
     private const int MaxBytes = 64 * 1024;
 
     /// <summary>Reads a body; an empty one says nothing.</summary>
-    /// <param name="request">The call.</param>
     /// <param name="parameters">Names of parameters that are taken, as they change nothing.</param>
     /// <returns>The request, or what is wrong with it: what would be ignored is refused.</returns>
     public static async Task<(RepositoryRequest? Request, string? Problem)> ReadAsync(HttpRequest request, string[] parameters)

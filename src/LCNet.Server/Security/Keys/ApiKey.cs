@@ -8,10 +8,7 @@ internal sealed class ApiKey
     private volatile bool _isRevoked;
 
     /// <summary>Makes one.</summary>
-    /// <param name="name">Its name.</param>
     /// <param name="hash">SHA-256 of the key.</param>
-    /// <param name="limits">What it may do.</param>
-    /// <param name="time">The clock.</param>
     public ApiKey(string name, byte[] hash, KeyLimits limits, TimeProvider time)
     {
         (Name, Client, _hash, _limits) = (name, $"key {name}", hash, limits);

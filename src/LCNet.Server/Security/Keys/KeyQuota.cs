@@ -26,8 +26,6 @@ internal sealed class KeyQuota(ApiKey key, TimeProvider time)
     }
 
     /// <summary>Lets images in, all or none of them.</summary>
-    /// <param name="images">How many.</param>
-    /// <param name="flops">What they are planned to cost together.</param>
     /// <returns>Why not; null where they are in. Call <see cref="Leave"/> once they are done then.</returns>
     public AdmissionRefusal? Enter(int images, long flops)
     {
@@ -46,9 +44,6 @@ internal sealed class KeyQuota(ApiKey key, TimeProvider time)
     }
 
     /// <summary>Images that were let in are done, or were refused elsewhere.</summary>
-    /// <param name="images">How many.</param>
-    /// <param name="planned">What was taken for them.</param>
-    /// <param name="needed">What the plans of those that ran needed.</param>
     public void Leave(int images, long planned, long needed)
     {
         lock (_lock)
@@ -92,7 +87,6 @@ internal sealed class KeyUse : IDisposable
 
     /// <summary>Begins to use a key.</summary>
     /// <param name="key">The caller's; null where there are none.</param>
-    /// <param name="images">How many images.</param>
     /// <param name="planned">FLOPs that they are planned to cost together.</param>
     /// <returns>Null where there is no key, and so no limit.</returns>
     /// <exception cref="ServerError">RESOURCE_EXHAUSTED: the key may not do that much now. UNAUTHENTICATED: it is no longer in the file.</exception>
@@ -112,7 +106,6 @@ internal sealed class KeyUse : IDisposable
     }
 
     /// <summary>An image has run.</summary>
-    /// <param name="flops">That its plan needed.</param>
     public void Add(long flops) => Interlocked.Add(ref _needed, flops);
 
     /// <inheritdoc/>

@@ -25,9 +25,7 @@ internal sealed partial class KeyRing
     public int Count => _keys.Length;
 
     /// <summary>Reads the file. A key that was there before goes on with what it has used; one that is gone is revoked.</summary>
-    /// <param name="json">The file.</param>
     /// <param name="before">The ring so far; null for none.</param>
-    /// <param name="time">The clock.</param>
     /// <exception cref="SecurityFileException">It cannot be used; nothing has changed.</exception>
     public static KeyRing Parse(ReadOnlySpan<byte> json, KeyRing? before, TimeProvider time)
     {

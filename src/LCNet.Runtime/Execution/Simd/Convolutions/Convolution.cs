@@ -12,8 +12,6 @@ internal sealed unsafe class Convolution
     /// <summary>Takes weights as ONNX has them.</summary>
     /// <param name="weights">Output channels × input channels × kernel × kernel.</param>
     /// <param name="bias">One value an output channel.</param>
-    /// <param name="outputs">Output channels.</param>
-    /// <param name="inputs">Input channels.</param>
     /// <param name="kernel">Height and width of the kernel, odd; the padding is half of it.</param>
     /// <param name="stride">1 or 2.</param>
     public Convolution(ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, int outputs, int inputs, int kernel, int stride)
@@ -54,11 +52,9 @@ internal sealed unsafe class Convolution
     public int Taps => Rows * Columns;
 
     /// <summary>Taps that a term stands for: at stride 1 those of a row of a 3×3 kernel lie one behind the other, where there are halos.</summary>
-    /// <param name="layout">Of the input's planes.</param>
     public int TapsOfTerm(PlaneLayout layout) => Columns == 3 && Stride == 1 && !layout.IsFlat ? 3 : 1;
 
     /// <summary>Terms of each input channel.</summary>
-    /// <param name="layout">Of the input's planes.</param>
     public int TermsOfInput(PlaneLayout layout) => Taps / TapsOfTerm(layout);
 
     /// <summary>The same for Winograd's algorithm, made when first asked for. For 3×3 kernels of stride 1 only.</summary>
@@ -74,7 +70,6 @@ internal sealed unsafe class Convolution
     /// The terms of all input channels in order, for planes of a layout: those of the input itself at stride 1, those of its four phases at stride 2
     /// (the first of them where the kernel is 1×1), see <see cref="PlaneBuffer.Split"/>.
     /// </summary>
-    /// <param name="layout">How the planes lie.</param>
     /// <param name="phases">How many phases are there at stride 2: 4, or 1 where the kernel is 1×1.</param>
     public Term[] Terms(PlaneLayout layout, int phases = 4)
     {

@@ -14,10 +14,7 @@ internal sealed class ConvolutionLayer<TSimd, TVector>
     private readonly Term[] _terms;
 
     /// <summary>Makes the layer.</summary>
-    /// <param name="convolution">The weights.</param>
     /// <param name="layout">Of the input, or of its phases; the output has the same.</param>
-    /// <param name="planes">Where buffers come from.</param>
-    /// <param name="runner">Shared by the layers of a lane.</param>
     /// <param name="phases">Planes that the input has for each of its channels, see <see cref="Convolution.Terms"/>.</param>
     public ConvolutionLayer(Convolution convolution, PlaneLayout layout, PlaneStore planes, ConvolutionRunner<TSimd, TVector> runner, int phases = 4)
     {
@@ -35,7 +32,6 @@ internal sealed class ConvolutionLayer<TSimd, TVector>
     public bool CanRunInPlace { get; }
 
     /// <summary>Runs the convolution: output = max(floor, scale · (bias + Σ weight · pixel) + residual).</summary>
-    /// <param name="call">On what.</param>
     public void Run(in ConvolutionCall call)
     {
         if (_winograd is not null)

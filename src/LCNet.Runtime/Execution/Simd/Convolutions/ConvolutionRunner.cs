@@ -51,9 +51,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     }
 
     /// <summary>Runs a convolution: output = max(floor, scale · (bias + Σ weight · pixel) + residual).</summary>
-    /// <param name="convolution">The convolution.</param>
     /// <param name="allTerms">Its terms for the input's layout, see <see cref="Convolution.Terms"/>.</param>
-    /// <param name="call">On what.</param>
     public void Run(Convolution convolution, ReadOnlySpan<Term> allTerms, in ConvolutionCall call)
     {
         int outputs = SetOutputs(convolution, call);

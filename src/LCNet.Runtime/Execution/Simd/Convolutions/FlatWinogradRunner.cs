@@ -37,8 +37,6 @@ internal sealed unsafe class FlatWinogradRunner
     }
 
     /// <summary>Whether a convolution is one that this computes.</summary>
-    /// <param name="convolution">The convolution.</param>
-    /// <param name="layout">Of its input and output.</param>
     /// <param name="lanes">Floats in a vector.</param>
     public static bool Serves(Convolution convolution, PlaneLayout layout, int lanes) =>
         lanes == Lanes && layout is { IsFlat: true, Height: Side, Width: Side } && convolution is { Rows: 3, Columns: 3, Stride: 1 };
