@@ -16,7 +16,7 @@ public sealed record TrainingOptions
     public BlockKind Block { get; init; } = BlockKind.Basic;
 
     /// <summary>Blocks × width of each stage, as <see cref="ResNetSpec.TryParseStages"/> reads them.</summary>
-    public string Stages { get; init; } = "0x24,1x40,2x80,4x160";
+    public string Stages { get; init; } = "0x24,1x40,2x80,6x160";
 
     /// <summary>Channels that the stem gives; null for as many as the first stage's width.</summary>
     public int? StemWidth { get; init; }
@@ -41,10 +41,10 @@ public sealed record TrainingOptions
     public GateKinds Gates { get; init; } = GateKinds.Both;
 
     /// <summary>Passes over the training images, dense phase included.</summary>
-    public int Epochs { get; init; } = 32;
+    public int Epochs { get; init; } = 48;
 
     /// <summary>Share of the epochs that come before gates, in [0, 1); at least one epoch has gates where the recipe has any.</summary>
-    public double DenseShare { get; init; } = 0.85;
+    public double DenseShare { get; init; } = 0.8;
 
     /// <summary>Epochs without gates, by <see cref="DenseShare"/>.</summary>
     [JsonIgnore]
@@ -69,7 +69,7 @@ public sealed record TrainingOptions
     public double LabelSmoothing { get; init; } = 0.1;
 
     /// <summary>Target of mean planned FLOPs at effort 1, as a share of the dense network's. At effort e it is e times as much.</summary>
-    public double Budget { get; init; } = 0.6;
+    public double Budget { get; init; } = 0.58;
 
     /// <summary>Lowest effort that is trained, in (0, 1); below it a network stays as it is there.</summary>
     public double MinEffort { get; init; } = 0.5;
@@ -77,7 +77,7 @@ public sealed record TrainingOptions
     /// <summary>
     /// Share of the images of the dense phase that skip blocks with an identity shortcut at random, in [0, 1]; none where there is no L-Net.
     /// </summary>
-    public double AnyDepth { get; init; } = 0.5;
+    public double AnyDepth { get; init; } = 0.4;
 
     /// <summary>Share of the gated phase in which the target falls from dense FLOPs to the budget, in (0, 1].</summary>
     public double Tightening { get; init; } = 0.6;
@@ -126,7 +126,7 @@ public sealed record TrainingOptions
     public int Seed { get; init; } = 1;
 
     /// <summary>Random changes to training images.</summary>
-    public Augmentation Augmentation { get; init; } = new();
+    public Augmentation Augmentation { get; init; } = new() { EraseProbability = 0.25 };
 
     /// <summary>The architecture for a number of classes.</summary>
     /// <exception cref="InvalidOperationException"><see cref="Stages"/> says none.</exception>

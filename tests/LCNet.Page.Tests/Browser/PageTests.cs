@@ -58,6 +58,7 @@ public sealed class PageTests(ChromiumBrowser browser, ShippedServer shipped, Se
         }
 
         Assert.Equal("0.25", await page.TextAsync("dial-value"));
+        Assert.Contains("ms an image where the bundle was timed", await page.TextAsync("dial-text"), StringComparison.Ordinal);
         await page.UntilAsync("document.getElementById('answer-text').textContent.includes('effort 0.25')");
         await AssertShowsPlanAsync(page, await ReplyAsync(Horse, 0.25), await shipped.PlanAsync(Horse, 0.25));
         Assert.True(await page.FigureAsync("bill-planned") < before);

@@ -26,12 +26,20 @@ public sealed class PictureTests(ChromiumBrowser browser, ShippedServer shipped)
     public async Task Page_InUse_IsPictured()
     {
         using var nobody = new TemporaryFolder();
-        await LoadAsync(seconds: Folder.Length > 0 ? 30 : 2);
-        foreach ((string name, int width, ColorScheme scheme) in Pictures)
+
+        // A page shows what has happened since it was opened.
+        var pages = new List<VisitedPage>();
+        foreach ((_, int width, ColorScheme scheme) in Pictures)
+        {
+            pages.Add(await browser.OpenAsync(
+                shipped.Server, new BrowserNewContextOptions { ViewportSize = new ViewportSize { Width = width, Height = 900 }, ColorScheme = scheme }));
+        }
+
+        await LoadAsync(seconds: Folder.Length > 0 ? 60 : 2);
+        foreach (((string name, int width, ColorScheme scheme), VisitedPage opened) in Pictures.Zip(pages))
         {
             string file = Path.Combine(Folder.Length > 0 ? Folder : nobody.FullName, $"{name}.png");
-            await using VisitedPage page = await browser.OpenAsync(
-                shipped.Server, new BrowserNewContextOptions { ViewportSize = new ViewportSize { Width = width, Height = 900 }, ColorScheme = scheme });
+            await using VisitedPage page = opened;
             await page.ChooseAsync(ShippedServer.Photograph("horse", "0015"));
             await page.Page.ScreenshotAsync(new PageScreenshotOptions { Path = file, FullPage = true });
 

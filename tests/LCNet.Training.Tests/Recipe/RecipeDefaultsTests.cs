@@ -28,7 +28,7 @@ public class RecipeDefaultsTests
         Assert.Empty(options.Validate());
         int steps = images * 9 / 10 / options.BatchSize;
         Assert.InRange(steps, 4, int.MaxValue);
-        Assert.True((options.Epochs + 1) * steps >= 11_000 || options.Epochs == 200, $"{options.Epochs} epochs of {steps} steps");
+        Assert.True((options.Epochs + 1) * steps >= 16_850 || options.Epochs == 200, $"{options.Epochs} epochs of {steps} steps");
         Assert.Equal(size > 64, options.Augmentation.MinCropArea < 1);
         Assert.Equal(size > 64 ? StemKind.ImageNet : StemKind.Cifar, options.Stem);
     }
