@@ -28,9 +28,9 @@ internal sealed class ServedModel : IDisposable
         Version = engine.Bundle.Manifest.Version.ToString(CultureInfo.InvariantCulture);
         Health = new ModelHealth(options.MaxFailures);
         Queue = new AdmissionQueue(options.Admission(engine.Bundle.Flops.Dense), time);
-        Effort = new EffortPolicy(engine.Efforts, Queue, options.BrownoutRange(engine.Efforts), options.DefaultEffort, time);
         _workers = [.. Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ModelWorker(engine, options.ImageLimits, Queue))];
         Learn(_workers[0]);
+        Effort = new EffortPolicy(engine.Efforts, Queue, options.BrownoutRange(engine.Efforts), options.DefaultEffort, time);
         foreach (ModelWorker worker in _workers)
         {
             worker.Start();
