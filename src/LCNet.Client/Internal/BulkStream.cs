@@ -39,12 +39,12 @@ internal sealed class BulkStream(ChannelReader<BulkItem> unsent, int limit, Acti
         {
             await ReceiveAsync(call.ResponseStream).ConfigureAwait(false);
             await end.CancelAsync().ConfigureAwait(false);
-            await sending.ConfigureAwait(false);
+            await OutcomeAsync(sending).ConfigureAwait(false);
         }
         catch (RpcException exception)
         {
             await end.CancelAsync().ConfigureAwait(false);
-            Exception? unsendable = await sending.ConfigureAwait(false);
+            Exception? unsendable = await OutcomeAsync(sending).ConfigureAwait(false);
             cancellation.ThrowIfCancellationRequested();
             if (exception.StatusCode == StatusCode.Cancelled && unsendable is not (null or OperationCanceledException))
             {
@@ -67,6 +67,10 @@ internal sealed class BulkStream(ChannelReader<BulkItem> unsent, int limit, Acti
         _room.Dispose();
         _leaving.Dispose();
     }
+
+    // A write of a call that is over may never end: now and then the HTTP stack goes on waiting for room on a stream that the server has closed. Then it is left behind.
+    private static async Task<Exception?> OutcomeAsync(Task<Exception?> sending) =>
+        await Task.WhenAny(sending, Task.Delay(Grace, CancellationToken.None)).ConfigureAwait(false) == sending ? await sending.ConfigureAwait(false) : null;
 
     // Gives what it failed with. Mostly it is the call that has failed, and receiving is about to say why; where it does not, this ends the call.
     private async Task<Exception?> SendAsync(IClientStreamWriter<ClassifyRequest> requests, CancellationTokenSource end)
@@ -92,7 +96,15 @@ internal sealed class BulkStream(ChannelReader<BulkItem> unsent, int limit, Acti
         }
         catch (Exception exception)
         {
-            end.CancelAfter(Grace);
+            try
+            {
+                end.CancelAfter(Grace);
+            }
+            catch (ObjectDisposedException)
+            {
+                // It was left behind.
+            }
+
             return exception;
         }
     }
