@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using LCNet.Server.Hosting;
@@ -8,17 +7,6 @@ namespace LCNet.Server.Errors;
 /// <summary>Turns what a gRPC call throws into what its caller is told. A fault of the server's is left to <see cref="GrpcStatusMiddleware"/>.</summary>
 internal sealed class GrpcErrorInterceptor(TimeProvider time) : Interceptor
 {
-    /// <summary>The error for what the handling of a request threw; null for a fault of the server's.</summary>
-    /// <param name="exception">That was thrown.</param>
-    /// <param name="method">Full name of the method that was called.</param>
-    public static ServerError? Find(Exception exception, string method) => exception switch
-    {
-        ServerError error => error,
-        RpcException { Status: { } status } => new ServerError(status.StatusCode, status.Detail),
-        InvalidProtocolBufferException => ServerError.NotAMessage(method),
-        _ => null,
-    };
-
     /// <summary>The error of a call that was cancelled, by its caller or by its deadline.</summary>
     public static ServerError GivenUp(ServerCallContext context, TimeProvider time) =>
         time.GetUtcNow().UtcDateTime >= context.Deadline ? ServerError.Expired() : new ServerError(StatusCode.Cancelled, ServerError.CancelledDetail);
@@ -67,5 +55,5 @@ internal sealed class GrpcErrorInterceptor(TimeProvider time) : Interceptor
     }
 
     private ServerError? Find(Exception exception, ServerCallContext context) =>
-        exception is OperationCanceledException && context.CancellationToken.IsCancellationRequested ? GivenUp(context, time) : Find(exception, context.Method);
+        exception is OperationCanceledException && context.CancellationToken.IsCancellationRequested ? GivenUp(context, time) : ServerError.From(exception, context.Method);
 }

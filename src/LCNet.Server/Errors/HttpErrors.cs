@@ -11,16 +11,15 @@ internal static class HttpErrors
 
     /// <summary>The error for what the handling of a request threw; a fault of the server's where it is not the caller's doing.</summary>
     /// <param name="exception">That was thrown.</param>
-    public static ServerError Find(Exception exception, string path) => exception is BadHttpRequestException
-        ? ServerError.InvalidArgument($"{ImageField}: the request cannot be read to its end")
-        : GrpcErrorInterceptor.Find(exception, path) ?? new ServerError(StatusCode.Internal, ServerError.FaultDetail, exception);
+    public static ServerError Find(Exception exception, string path) => exception is BadHttpRequestException unread
+        ? ServerError.InvalidBody($"{ImageField}: the request cannot be read to its end", unread.StatusCode)
+        : ServerError.From(exception, path) ?? new ServerError(StatusCode.Internal, ServerError.FaultDetail, exception);
 
     /// <summary>Writes the whole reply.</summary>
     /// <param name="context">Whose response has not begun.</param>
-    /// <param name="status">The HTTP status where the request itself says it; null for that of the error.</param>
-    public static Task WriteAsync(HttpContext context, ServerError error, int? status)
+    public static Task WriteAsync(HttpContext context, ServerError error)
     {
-        context.Response.StatusCode = status ?? error.HttpStatus ?? StatusOf(error.Status);
+        context.Response.StatusCode = error.HttpStatus ?? StatusOf(error.Status);
         string? field = error.Status is StatusCode.InvalidArgument or StatusCode.NotFound && error.Message.IndexOf(": ", StringComparison.Ordinal) is > 0 and int end ? error.Message[..end] : null;
         var problem = new LiveProblem(StatusNames.Of(error.Status), context.Response.StatusCode, error.Message, field);
         return PageHeaders.WriteAsync(context, "application/problem+json", JsonSerializer.SerializeToUtf8Bytes(problem, LiveJson.Default.LiveProblem));

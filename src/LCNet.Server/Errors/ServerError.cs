@@ -1,4 +1,5 @@
 using System.Globalization;
+using Google.Protobuf;
 using Grpc.Core;
 using LCNet.Server.Admission;
 
@@ -33,11 +34,21 @@ internal sealed class ServerError(StatusCode status, string detail, Exception? c
     /// <summary>Why there was no room; null where that is not what it is about.</summary>
     public AdmissionRefusal? Refusal { get; private init; }
 
+    /// <summary>The error for what the handling of a request threw; null for a fault of the server's.</summary>
+    /// <param name="method">Full name of the method that was called, or the path.</param>
+    public static ServerError? From(Exception exception, string method) => exception switch
+    {
+        ServerError error => error,
+        RpcException { Status: { } given } => new ServerError(given.StatusCode, given.Detail),
+        InvalidProtocolBufferException => NotAMessage(method),
+        _ => null,
+    };
+
     /// <summary>A field is out of range.</summary>
     public static ServerError InvalidArgument(string detail) => new(StatusCode.InvalidArgument, detail);
 
-    /// <summary>A body is larger than one may be.</summary>
-    public static ServerError TooLarge(string detail) => new(StatusCode.InvalidArgument, detail) { HttpStatus = StatusCodes.Status413PayloadTooLarge };
+    /// <summary>A body cannot be taken, for a reason that HTTP has a status of its own for.</summary>
+    public static ServerError InvalidBody(string detail, int httpStatus) => new(StatusCode.InvalidArgument, detail) { HttpStatus = httpStatus };
 
     /// <summary>There is no such thing.</summary>
     public static ServerError NotFound(string detail) => new(StatusCode.NotFound, detail);

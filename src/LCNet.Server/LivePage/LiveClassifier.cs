@@ -93,7 +93,7 @@ internal sealed class LiveClassifier(ModelRegistry registry, InferencePipeline p
                 Log.CallFailed(logger, LivePageExtensions.ClassifyPath, exception);
             }
 
-            await HttpErrors.WriteAsync(context, error, (exception as BadHttpRequestException)?.StatusCode).ConfigureAwait(false);
+            await HttpErrors.WriteAsync(context, error).ConfigureAwait(false);
             return error.Status;
         }
     }

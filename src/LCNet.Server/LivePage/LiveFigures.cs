@@ -1,7 +1,6 @@
 using System.Text.Json;
 using LCNet.Server.Configuration;
 using LCNet.Server.Models;
-using LCNet.Server.Protocols.Classifier;
 using LCNet.Server.Telemetry;
 
 namespace LCNet.Server.LivePage;
@@ -22,24 +21,25 @@ internal sealed class LiveFigures(LiveCounters counters, ServerMetrics metrics, 
 
     private LiveModel Read(ServedModel[] versions)
     {
-        V1.Model latest = ModelDescription.Of(versions[^1]);
-        ModelMetrics measured = metrics.Of(versions[^1]);
+        ServedModel latest = versions[^1];
+        ModelMetrics measured = metrics.Of(latest);
+        double dense = latest.Engine.Bundle.Flops.Dense;
         int[] channels =
         [
             .. Enumerable.Range(0, versions.Max(version => version.Engine.Bundle.Manifest.Blocks.Count))
                 .Select(block => versions.Max(version => version.Engine.Bundle.Manifest.Blocks.ElementAtOrDefault(block)?.Channels ?? 0)),
         ];
         return new LiveModel(
-            latest.Name,
+            latest.ModelName,
             [.. versions.Select(version => version.Version)],
-            latest.Device,
+            latest.Engine.Device,
             latest.Executor,
-            latest.ExecutorFallback,
-            [.. latest.Efforts.Select(point => new LiveEffort(point.Effort, point.MeanFlops / latest.DenseFlops, point.Top1, point.Milliseconds > 0 ? point.Milliseconds : null))],
+            latest.Engine.Fallback ?? string.Empty,
+            [.. latest.Engine.Bundle.Manifest.Calibration.Select(point => new LiveEffort(point.Effort, point.MeanFlops / dense, point.Top1, point.Milliseconds))],
             versions.Min(version => version.Effort.Current),
             measured.InFlight,
             versions.Sum(version => version.Queue.WaitingImages),
-            counters.Of(latest.Name),
+            counters.Of(latest.ModelName),
             [.. measured.Blocks.Zip(channels, (block, total) => new LiveBlockCounts(total, block.Executions, block.Skips, block.Channels))]);
     }
 }

@@ -50,7 +50,7 @@ internal static class LiveBody
     {
         if (request.ContentLength > limit)
         {
-            throw ServerError.TooLarge($"encoded_image: the image has {request.ContentLength} bytes; the limit is {limit}");
+            throw ServerError.InvalidBody($"encoded_image: the image has {request.ContentLength} bytes; the limit is {limit}", StatusCodes.Status413PayloadTooLarge);
         }
 
         // Memory is taken as bytes come, whatever was announced. One byte more than there may be tells whether there is more.
@@ -61,7 +61,7 @@ internal static class LiveBody
             length += read;
             if (length > limit)
             {
-                throw ServerError.TooLarge($"encoded_image: the image has more than {limit} bytes, the limit");
+                throw ServerError.InvalidBody($"encoded_image: the image has more than {limit} bytes, the limit", StatusCodes.Status413PayloadTooLarge);
             }
 
             if (length == bytes.Length)

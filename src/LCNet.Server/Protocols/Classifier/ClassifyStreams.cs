@@ -74,7 +74,7 @@ internal sealed class ClassifyStreams(
         }
         catch (Exception exception) when (!context.CancellationToken.IsCancellationRequested)
         {
-            ServerError error = GrpcErrorInterceptor.Find(exception, context.Method) ?? Fault(exception, context.Method);
+            ServerError error = ServerError.From(exception, context.Method) ?? Fault(exception, context.Method);
             reply.Error = new Error { Code = (int)error.Status, Message = error.Message, Details = { GrpcErrors.Details(error).Details } };
         }
 
