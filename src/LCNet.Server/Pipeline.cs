@@ -19,8 +19,17 @@ internal static class Pipeline
     /// <summary>Adds all of them.</summary>
     public static void Build(WebApplication app)
     {
+        ServerOptions options = app.Services.GetRequiredService<ServerOptions>();
+
         // First: who is turned away is no request that is measured, and costs as little as can be.
-        app.UseMiddleware<AccessControlMiddleware>();
+        if (options.AsksForCaller)
+        {
+            app.UseAuthentication();
+            app.UseAuthorization();
+        }
+
+        // Next, so that nobody learns without a key what there is on the other port.
+        app.UseMiddleware<ListenerMiddleware>();
 
         // Outside of whatever changes a status, so that what is counted is what the caller sees.
         app.UseMiddleware<RequestMeasurementMiddleware>();
@@ -40,24 +49,31 @@ internal static class Pipeline
         app.MapGrpcService<ClassifierService>();
         app.MapGrpcService<OpenInferenceService>();
         app.MapGrpcReflectionService();
-        app.MapGrpcHealthChecksService().WithMetadata(EndpointAccess.GrpcHealth);
+        app.MapGrpcHealthChecksService().AllowAnonymous();
 
-        app.MapHealthChecks(HealthExtensions.LivenessPath, new HealthCheckOptions { Predicate = _ => false }).WithMetadata(EndpointAccess.HttpHealth);
-        app.MapHealthChecks(HealthExtensions.ReadinessPath).WithMetadata(EndpointAccess.HttpHealth);
-        if (app.Services.GetRequiredService<TelemetryOptions>().IsEnabled)
+        RouteGroupBuilder http = app.MapGroup(string.Empty).WithMetadata(new HttpPortOnly());
+        http.MapHealthChecks(HealthExtensions.LivenessPath, new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
+        http.MapHealthChecks(HealthExtensions.ReadinessPath).AllowAnonymous();
+
+        RouteGroupBuilder operators = http.MapGroup(string.Empty);
+        if (options.AsksForCaller)
         {
-            app.MapPrometheusScrapingEndpoint(TelemetryExtensions.MetricsPath).DisableHttpMetrics().WithMetadata(EndpointAccess.Management);
+            operators.RequireAuthorization(SecurityExtensions.OperatorPolicy);
         }
 
-        ServerOptions options = app.Services.GetRequiredService<ServerOptions>();
+        if (app.Services.GetRequiredService<TelemetryOptions>().IsEnabled)
+        {
+            operators.MapPrometheusScrapingEndpoint(TelemetryExtensions.MetricsPath).DisableHttpMetrics();
+        }
+
         if (options.ModelControl == ModelControl.Explicit)
         {
-            app.MapModelRepository();
+            operators.MapModelRepository();
         }
 
         if (options.Page)
         {
-            app.MapLivePage();
+            operators.MapLivePage();
         }
     }
 }

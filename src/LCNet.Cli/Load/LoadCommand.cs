@@ -36,7 +36,7 @@ internal static class LoadCommand
         var deadline = NumberOption.Of<double>("--deadline", "Seconds that a request may take.", 10);
         var objective = NumberOption.Of<double>("--objective", "The latency in milliseconds that was promised.", 100);
         var effort = NumberOption.Of<double>("--effort", "Effort of every image. Left out: the server's own.");
-        var process = NumberOption.Of<int>("--pid", "The server's process, to watch its memory (Linux).");
+        var process = NumberOption.Of<int>("--pid", "The server's process, to watch its memory.");
         var seed = NumberOption.Of<int>("--seed", "Of the order of the images, and of the moments at which an open loop sends.", 1);
         var json = new Option<bool>("--json") { Description = "Print JSON." };
         var command = new Command("load", "Load a server on this machine, and print goodput, latencies, refusals, effort and accuracy.")

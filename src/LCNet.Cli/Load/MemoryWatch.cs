@@ -1,19 +1,19 @@
-using System.Globalization;
+using System.ComponentModel;
+using System.Diagnostics;
 
 namespace LCNet.Cli.Load;
 
-/// <summary>Looks at the memory of a process once a second, where the system has <c>/proc</c>.</summary>
+/// <summary>Looks at the memory of a process once a second. Thread-safe.</summary>
 internal sealed class MemoryWatch : IDisposable
 {
-    private const string Field = "VmRSS:";
-    private readonly string _file;
+    private readonly Process? _process;
     private readonly List<double> _mebibytes = [];
     private readonly Timer _timer;
 
-    /// <summary>Begins to look.</summary>
+    /// <summary>Begins to look; a process that is gone, or goes meanwhile, gives no figures.</summary>
     public MemoryWatch(int process)
     {
-        _file = $"/proc/{process}/status";
+        _process = Find(process);
         _timer = new Timer(_ => Look(), null, TimeSpan.Zero, TimeSpan.FromSeconds(1));
     }
 
@@ -30,20 +30,41 @@ internal sealed class MemoryWatch : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _timer.Dispose();
+    public void Dispose()
+    {
+        _timer.Dispose();
+        lock (_mebibytes)
+        {
+            _process?.Dispose();
+        }
+    }
+
+    private static Process? Find(int process)
+    {
+        try
+        {
+            return Process.GetProcessById(process);
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
 
     private void Look()
     {
         try
         {
-            string line = File.ReadLines(_file).First(text => text.StartsWith(Field, StringComparison.Ordinal));
-            double kibibytes = double.Parse(line[Field.Length..].Replace("kB", string.Empty, StringComparison.Ordinal), CultureInfo.InvariantCulture);
             lock (_mebibytes)
             {
-                _mebibytes.Add(kibibytes / 1024);
+                _process?.Refresh();
+                if (_process?.WorkingSet64 is { } bytes and > 0)
+                {
+                    _mebibytes.Add(bytes / 1048576.0);
+                }
             }
         }
-        catch (Exception exception) when (exception is IOException or InvalidOperationException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is InvalidOperationException or Win32Exception)
         {
             // It is gone: the requests' statuses say so.
         }

@@ -19,7 +19,7 @@ internal sealed class LoadSheddingMiddleware(RequestDelegate next, ModelRegistry
         if (endpoint?.GetMetadata<MeasuredAttribute>() is null
             || endpoint.GetMetadata<GrpcMethodMetadata>() is null
             || registry.Current is not { } models
-            || (AccessControl.KeyOf(context)?.Quota.CheckAny() ?? CheckAny(models, identity.Of(context))) is not { } refusal)
+            || (ApiKeyIdentity.KeyOf(context)?.Quota.CheckAny() ?? CheckAny(models, identity.Of(context))) is not { } refusal)
         {
             return next(context);
         }

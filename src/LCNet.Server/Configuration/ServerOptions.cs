@@ -325,6 +325,8 @@ public sealed record ServerOptions
 
     internal bool AsksForKey => ApiKeys.Length > 0;
 
+    internal bool AsksForCaller => AsksForKey || AsksForCertificate;
+
     // Where management listens.
     internal string ManagementAddress => HttpBindAddress.Length > 0 ? HttpBindAddress : BindAddress;
 

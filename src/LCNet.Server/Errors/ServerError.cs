@@ -29,7 +29,7 @@ internal sealed class ServerError(StatusCode status, string detail, Exception? c
     public StatusCode Status => status;
 
     /// <summary>The status over HTTP where it is a finer one than <see cref="Status"/> gives; null where that says all.</summary>
-    public int? HttpStatus { get; private init; }
+    public int? HttpStatus { get; init; }
 
     /// <summary>Why there was no room; null where that is not what it is about.</summary>
     public AdmissionRefusal? Refusal { get; private init; }

@@ -26,6 +26,9 @@ public sealed class ServerEndpoints
     /// <exception cref="InvalidOperationException">The server has not started.</exception>
     public IPEndPoint Http => Of(_http);
 
+    /// <summary>Whether a request came by the gRPC port.</summary>
+    internal bool IsGrpc(HttpContext context) => context.Connection.LocalPort == Grpc.Port;
+
     // Without TLS there is no negotiation of the protocol, so a port speaks one of them.
     internal void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {

@@ -14,10 +14,10 @@ internal readonly record struct Caller(string Client, long Expires, ApiKey? Key)
 internal sealed class Callers(IClientIdentity identity, TimeProvider time)
 {
     /// <summary>The caller of a gRPC call.</summary>
-    public Caller Of(ServerCallContext context) => new(identity.Of(context.GetHttpContext()), Expires(context.Deadline), AccessControl.KeyOf(context.GetHttpContext()));
+    public Caller Of(ServerCallContext context) => new(identity.Of(context.GetHttpContext()), Expires(context.Deadline), ApiKeyIdentity.KeyOf(context.GetHttpContext()));
 
     /// <summary>The caller of an HTTP request, which has no deadline.</summary>
-    public Caller Of(HttpContext context) => new(identity.Of(context), long.MaxValue, AccessControl.KeyOf(context));
+    public Caller Of(HttpContext context) => new(identity.Of(context), long.MaxValue, ApiKeyIdentity.KeyOf(context));
 
     private long Expires(DateTime deadline)
     {

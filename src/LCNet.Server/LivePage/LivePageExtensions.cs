@@ -1,5 +1,4 @@
 using LCNet.Server.Configuration;
-using LCNet.Server.Security;
 
 namespace LCNet.Server.LivePage;
 
@@ -26,15 +25,15 @@ internal static class LivePageExtensions
     }
 
     /// <summary>Maps the page, its files, its figures and its way to classify.</summary>
-    public static void MapLivePage(this WebApplication app)
+    public static void MapLivePage(this IEndpointRouteBuilder app)
     {
         foreach (PageFile file in PageFile.All)
         {
-            app.MapMethods(file.Path, [HttpMethods.Get, HttpMethods.Head], file.WriteAsync).WithMetadata(EndpointAccess.Management);
+            app.MapMethods(file.Path, [HttpMethods.Get, HttpMethods.Head], file.WriteAsync);
         }
 
         // Made now: what is measured before would not be counted.
-        app.MapGet(FiguresPath, (RequestDelegate)app.Services.GetRequiredService<LiveFigures>().WriteAsync).WithMetadata(EndpointAccess.Management);
-        app.Map(ClassifyPath, (RequestDelegate)app.Services.GetRequiredService<LiveClassifier>().AnswerAsync).WithMetadata(EndpointAccess.Management);
+        app.MapGet(FiguresPath, (RequestDelegate)app.ServiceProvider.GetRequiredService<LiveFigures>().WriteAsync);
+        app.Map(ClassifyPath, (RequestDelegate)app.ServiceProvider.GetRequiredService<LiveClassifier>().AnswerAsync);
     }
 }

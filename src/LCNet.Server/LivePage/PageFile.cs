@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Security.Cryptography;
+using Microsoft.AspNetCore.StaticFiles;
 using Microsoft.Net.Http.Headers;
 
 namespace LCNet.Server.LivePage;
@@ -10,14 +11,7 @@ internal sealed class PageFile
     private const string Index = "index.html";
     private const string Prefix = "page/";
 
-    private static readonly Dictionary<string, string> ContentTypes = new(StringComparer.Ordinal)
-    {
-        [".html"] = "text/html; charset=utf-8",
-        [".css"] = "text/css; charset=utf-8",
-        [".js"] = "text/javascript; charset=utf-8",
-        [".svg"] = "image/svg+xml",
-    };
-
+    private static readonly FileExtensionContentTypeProvider ContentTypes = new();
     private readonly byte[] _bytes;
     private readonly string _contentType;
     private readonly EntityTagHeaderValue _tag;
@@ -26,7 +20,7 @@ internal sealed class PageFile
     {
         string name = resource[Prefix.Length..];
         Path = name == Index ? "/" : $"/live/{name}";
-        _contentType = ContentTypes[System.IO.Path.GetExtension(name)];
+        _contentType = ContentTypes.Mappings[System.IO.Path.GetExtension(name)];
         using Stream stream = assembly.GetManifestResourceStream(resource)!;
         _bytes = new byte[stream.Length];
         stream.ReadExactly(_bytes);
@@ -40,22 +34,11 @@ internal sealed class PageFile
     public string Path { get; }
 
     /// <summary>Answers a request for it; only that it has not changed, where the browser has it already.</summary>
-    public async Task WriteAsync(HttpContext context)
+    public Task WriteAsync(HttpContext context)
     {
         PageHeaders.Write(context.Response, _contentType);
         context.Response.Headers.CacheControl = "no-cache";
-        context.Response.GetTypedHeaders().ETag = _tag;
-        if (context.Request.GetTypedHeaders().IfNoneMatch.Any(tag => tag.Compare(_tag, useStrongComparison: false)))
-        {
-            context.Response.StatusCode = StatusCodes.Status304NotModified;
-            return;
-        }
-
-        context.Response.ContentLength = _bytes.Length;
-        if (!HttpMethods.IsHead(context.Request.Method))
-        {
-            await context.Response.Body.WriteAsync(_bytes, context.RequestAborted).ConfigureAwait(false);
-        }
+        return TypedResults.Bytes(_bytes, _contentType, entityTag: _tag).ExecuteAsync(context);
     }
 
     private static PageFile[] ReadAll()

@@ -28,7 +28,7 @@ internal sealed class CallerIdentity : IClientIdentity
     }
 
     private static string Find(HttpContext context) =>
-        AccessControl.KeyOf(context) is { } key ? key.Client
+        ApiKeyIdentity.KeyOf(context) is { } key ? key.Client
         : context.Connection.ClientCertificate is { } certificate ? certificate.Subject
         : RemoteAddressIdentity.Of(context.Connection.RemoteIpAddress);
 }

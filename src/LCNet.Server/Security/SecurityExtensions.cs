@@ -1,16 +1,19 @@
 using LCNet.Server.Configuration;
 using LCNet.Server.Security.Keys;
+using Microsoft.AspNetCore.Authorization;
 
 namespace LCNet.Server.Security;
 
 /// <summary>Adds TLS, API keys and who may ask for what.</summary>
 internal static class SecurityExtensions
 {
-    /// <summary>Adds what the options ask for.</summary>
+    /// <summary>Name of the policy of what operators see: any caller where there are no keys, an operator's key where there are.</summary>
+    public const string OperatorPolicy = "operator";
+
+    /// <summary>Adds what the options ask for. Where they ask callers for something, an endpoint without a policy of its own is for those who have it.</summary>
     public static IServiceCollection AddServerSecurity(this IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton<AccessRefusals>();
-        services.AddSingleton<AccessControl>();
         services.AddSingleton<ReceiveBudget>();
         services.AddSingleton<IClientIdentity, CallerIdentity>();
         if (options.HasTls)
@@ -30,6 +33,15 @@ internal static class SecurityExtensions
         if (options.HasTls || options.AsksForKey)
         {
             services.AddHostedService<FileReloader>();
+        }
+
+        if (options.AsksForCaller)
+        {
+            services.AddAuthenticationCore(authentication => authentication.AddScheme<ClientAuthentication>(ClientAuthentication.Scheme, displayName: null));
+            services.AddTransient<ClientAuthentication>();
+            services.AddAuthorizationBuilder()
+                .SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build())
+                .AddPolicy(OperatorPolicy, policy => policy.RequireAuthenticatedUser().RequireAssertion(context => ApiKeyIdentity.KeyOf(context.User) is null or { Limits.IsOperator: true }));
         }
 
         return services;

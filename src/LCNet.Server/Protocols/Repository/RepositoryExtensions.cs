@@ -3,7 +3,6 @@ using LCNet.Server.Configuration;
 using LCNet.Server.Errors;
 using LCNet.Server.LivePage;
 using LCNet.Server.Models;
-using LCNet.Server.Security;
 
 namespace LCNet.Server.Protocols.Repository;
 
@@ -16,9 +15,9 @@ internal static class RepositoryExtensions
     private const string ModelPath = BasePath + "/models/{model}";
 
     /// <summary>Maps the calls. They answer on the HTTP port alone, and to no page of another server.</summary>
-    public static void MapModelRepository(this WebApplication app)
+    public static void MapModelRepository(this IEndpointRouteBuilder app)
     {
-        ModelManager models = app.Services.GetRequiredService<ModelManager>();
+        ModelManager models = app.ServiceProvider.GetRequiredService<ModelManager>();
         void Map(string path, string[] parameters, Func<string, RepositoryRequest, (int Status, IResult? Body)> answer) => app.MapPost(path, async context =>
         {
             if (!LiveRequest.IsOwn(context.Request))
@@ -37,7 +36,7 @@ internal static class RepositoryExtensions
             {
                 await body.ExecuteAsync(context).ConfigureAwait(false);
             }
-        }).WithMetadata(EndpointAccess.Management);
+        });
 
         Map(BasePath + "/index", [], (_, request) => (StatusCodes.Status200OK, Json(Index(models, request.Ready), RepositoryJson.Default.RepositoryModelArray)));
         Map(ModelPath + "/load", [], (model, _) => models.Load(model) switch

@@ -1,3 +1,5 @@
+using System.Security.Claims;
+
 namespace LCNet.Server.Security.Keys;
 
 /// <summary>A key of the file, as long as it is in there. Thread-safe.</summary>
@@ -13,6 +15,7 @@ internal sealed class ApiKey
     {
         (Name, Client, _hash, _limits) = (name, $"key {name}", hash, limits);
         Quota = new KeyQuota(this, time);
+        Principal = new ClaimsPrincipal(new ApiKeyIdentity(this));
     }
 
     /// <summary>Its name.</summary>
@@ -30,6 +33,9 @@ internal sealed class ApiKey
         get => Volatile.Read(ref _limits);
         set => Volatile.Write(ref _limits, value);
     }
+
+    /// <summary>The caller that has it, for ASP.NET Core.</summary>
+    public ClaimsPrincipal Principal { get; }
 
     /// <summary>How much of that is used.</summary>
     public KeyQuota Quota { get; }

@@ -99,7 +99,7 @@ internal sealed class KeyUse : IDisposable
 
         if (key.IsRevoked)
         {
-            throw AccessTexts.Revoked();
+            throw AccessErrors.Revoked();
         }
 
         return key.Quota.Enter(images, planned) is { } refusal ? throw ServerError.Refused(refusal) : new KeyUse(key.Quota, images, planned);
