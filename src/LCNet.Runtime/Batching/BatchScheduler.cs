@@ -56,9 +56,6 @@ internal sealed class BatchScheduler
     /// <summary>What each image is billed so far.</summary>
     public FlopsBill Bill { get; }
 
-    /// <summary>Rows of the buffers that hold what is still needed.</summary>
-    public int SlotsTaken => _pools.Values.Sum(pool => pool.Taken);
-
     private ReadOnlySpan<int> All => _all.AsSpan(0, _count);
 
     /// <summary>Begins a batch without images.</summary>

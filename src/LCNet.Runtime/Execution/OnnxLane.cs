@@ -94,13 +94,13 @@ internal sealed class OnnxLane : ISegmentLane
         image.CopyTo(_image);
         _shape = _manifest.Stem.Output;
         _slot = 0;
-        Run(_executor.Stem, Segments.Stem, 0, BindStem);
+        Run(_executor.Stem, SegmentNumber.Stem, 0, BindStem);
     }
 
     public void Gate(int span, float price, Span<float> layers, Span<float> channels)
     {
         _price[0] = price;
-        Run(_executor.Gates[span], Segments.Gate(span), 0, BindGate);
+        Run(_executor.Gates[span], SegmentNumber.Gate(span), 0, BindGate);
         _layers[span].CopyTo(layers);
         _channels[span].CopyTo(channels);
     }
@@ -110,19 +110,19 @@ internal sealed class OnnxLane : ISegmentLane
         keep.CopyTo(_keep);
         channelScales.CopyTo(_scales);
         _layerScale[0] = layerScale;
-        Run(_executor.Blocks[block], Segments.Block(block), keep.Length, BindBlock);
+        Run(_executor.Blocks[block], SegmentNumber.Block(block), keep.Length, BindBlock);
         Advance(block);
     }
 
     public void Shortcut(int block)
     {
-        Run(_executor.Shortcuts[block]!, Segments.Shortcut(block), 0, BindShortcut);
+        Run(_executor.Shortcuts[block]!, SegmentNumber.Shortcut(block), 0, BindShortcut);
         Advance(block);
     }
 
     public void Head(Span<float> logits)
     {
-        Run(_executor.Head, Segments.Head, 0, BindHead);
+        Run(_executor.Head, SegmentNumber.Head, 0, BindHead);
         _logits.CopyTo(logits);
     }
 
@@ -173,14 +173,14 @@ internal sealed class OnnxLane : ISegmentLane
     // Makes the bindings of every segment with every buffer that its input can be in, and of blocks with every number of kept channels.
     private void BindAll()
     {
-        Prepare(_executor.Stem, Segments.Stem, 0, BindStem);
+        Prepare(_executor.Stem, SegmentNumber.Stem, 0, BindStem);
         int[] slots = [0];
         foreach ((int i, SpanSpec span) in _manifest.Spans.Index())
         {
             foreach (int slot in slots)
             {
                 _slot = slot;
-                Prepare(_executor.Gates[i], Segments.Gate(i), 0, BindGate);
+                Prepare(_executor.Gates[i], SegmentNumber.Gate(i), 0, BindGate);
             }
 
             for (int block = span.FirstBlock; block < span.FirstBlock + span.Blocks; block++)
@@ -192,7 +192,7 @@ internal sealed class OnnxLane : ISegmentLane
         foreach (int slot in slots)
         {
             _slot = slot;
-            Prepare(_executor.Head, Segments.Head, 0, BindHead);
+            Prepare(_executor.Head, SegmentNumber.Head, 0, BindHead);
         }
     }
 
@@ -206,12 +206,12 @@ internal sealed class OnnxLane : ISegmentLane
             _slot = slot;
             for (int kept = 1; kept <= spec.Channels; kept++)
             {
-                Prepare(_executor.Blocks[block], Segments.Block(block), kept, BindBlock);
+                Prepare(_executor.Blocks[block], SegmentNumber.Block(block), kept, BindBlock);
             }
 
             if (_executor.Shortcuts[block] is InferenceSession shortcut)
             {
-                Prepare(shortcut, Segments.Shortcut(block), 0, BindShortcut);
+                Prepare(shortcut, SegmentNumber.Shortcut(block), 0, BindShortcut);
             }
             else
             {
@@ -268,7 +268,7 @@ internal sealed class OnnxLane : ISegmentLane
 
     private static void BindGate(OnnxLane lane, OrtIoBinding binding, int segment, int kept)
     {
-        int span = Segments.Index(segment);
+        int span = SegmentNumber.Index(segment);
         binding.BindInput("x", lane.Current);
         binding.BindInput("price", lane._priceValue);
         binding.BindOutput("layers", lane._layerValues[span]);
@@ -281,33 +281,18 @@ internal sealed class OnnxLane : ISegmentLane
         binding.BindInput("keep", lane._keepValues[kept] ??= lane.HostTensor(lane._keep, kept));
         binding.BindInput("channel_scale", lane._scaleValues[kept] ??= lane.HostTensor(lane._scales, 1, kept));
         binding.BindInput("layer_scale", lane._layerScaleValue);
-        binding.BindOutput("y", lane.Next(Segments.Index(segment)));
+        binding.BindOutput("y", lane.Next(SegmentNumber.Index(segment)));
     }
 
     private static void BindShortcut(OnnxLane lane, OrtIoBinding binding, int segment, int kept)
     {
         binding.BindInput("x", lane.Current);
-        binding.BindOutput("y", lane.Next(Segments.Index(segment)));
+        binding.BindOutput("y", lane.Next(SegmentNumber.Index(segment)));
     }
 
     private static void BindHead(OnnxLane lane, OrtIoBinding binding, int segment, int kept)
     {
         binding.BindInput("x", lane.Current);
         binding.BindOutput("logits", lane._logitsValue);
-    }
-
-    // Segments as numbers, so that a binding's key is a value without allocation.
-    private static class Segments
-    {
-        public const int Stem = 0;
-        public const int Head = 1;
-
-        public static int Gate(int span) => 2 + (span * 3);
-
-        public static int Block(int block) => 3 + (block * 3);
-
-        public static int Shortcut(int block) => 4 + (block * 3);
-
-        public static int Index(int segment) => (segment - 2) / 3;
     }
 }

@@ -13,7 +13,8 @@ namespace LCNet.Server.Configuration;
 
 /// <summary>
 /// The server's settings: section <c>LCNet</c> of <c>appsettings.json</c>, <c>LCNet__Name</c> in the environment or <c>--LCNet:Name=value</c>
-/// on the command line; the later ones win. Read once, when the server is built.
+/// on the command line; the later ones win. Read once, when the server is built. The file is long because it is the one place where settings are described: the reader,
+/// <c>--help</c> and <c>docs/settings.md</c> go by it.
 /// </summary>
 public sealed record ServerOptions
 {

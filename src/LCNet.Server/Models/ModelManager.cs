@@ -14,11 +14,10 @@ namespace LCNet.Server.Models;
 internal sealed class ModelManager(
     ServerOptions options, ModelLoader loader, ModelRegistry registry, ServerMetrics metrics, IHostApplicationLifetime lifetime, ILogger<ModelManager> logger) : IDisposable
 {
-    private readonly ModelRepository _repository = new(Path.GetFullPath(options.Models));
+    private readonly ModelFolders _folders = new(options, logger);
     private readonly Lock _change = new();
     private readonly SortedDictionary<string, ModelEntry> _entries = new(StringComparer.Ordinal);
     private readonly List<Task> _retiring = [];
-    private IReadOnlyDictionary<string, string> _unreadable = new Dictionary<string, string>();
 
     /// <summary>Loads whatever is there, and shows all of it at once.</summary>
     /// <returns>What is served.</returns>
@@ -30,7 +29,7 @@ internal sealed class ModelManager(
         {
             try
             {
-                foreach (ModelFolder folder in Look(out _))
+                foreach (ModelFolder folder in _folders.Look(out _))
                 {
                     Try(folder, model => (EntryOf(folder).Model, EntryOf(folder).Served) = (model, folder.Stamp), isStart: true);
                 }
@@ -47,7 +46,7 @@ internal sealed class ModelManager(
 
             return _entries.Count > 0 || options.ModelControl != ModelControl.None
                 ? Show()
-                : throw new BundleException(_repository.Folder, ["there is no bundle in it (<model>/<version>/bundle.json)"]);
+                : throw new BundleException(_folders.Path, ["there is no bundle in it (<model>/<version>/bundle.json)"]);
         }
     }
 
@@ -59,7 +58,7 @@ internal sealed class ModelManager(
     {
         lock (_change)
         {
-            IReadOnlyList<ModelFolder> there = Look(out IReadOnlyDictionary<string, string> unreadable);
+            IReadOnlyList<ModelFolder> there = _folders.Look(out IReadOnlyDictionary<string, string> unreadable);
             foreach (ModelFolder folder in there)
             {
                 ModelEntry entry = EntryOf(folder);
@@ -84,7 +83,7 @@ internal sealed class ModelManager(
     {
         lock (_change)
         {
-            ModelFolder[] there = [.. Look(out IReadOnlyDictionary<string, string> unreadable).Where(folder => folder.Model == model)];
+            ModelFolder[] there = [.. _folders.Look(out IReadOnlyDictionary<string, string> unreadable).Where(folder => folder.Model == model)];
             if (there.Length == 0)
             {
                 return unreadable.TryGetValue(model, out string? problem) ? [problem] : null;
@@ -121,7 +120,7 @@ internal sealed class ModelManager(
         lock (_change)
         {
             IEnumerable<string> served = _entries.Where(entry => entry.Value.Model is not null).Select(entry => entry.Key);
-            return [.. Look(out _).Select(folder => folder.Path).Union(served, StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(path =>
+            return [.. _folders.Look(out _).Select(folder => folder.Path).Union(served, StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(path =>
             {
                 ModelEntry? entry = _entries.GetValueOrDefault(path);
                 string problem = entry?.Refused is not null ? entry.Problem : entry is null ? "not loaded" : entry.Model is null ? "unloaded" : string.Empty;
@@ -155,22 +154,6 @@ internal sealed class ModelManager(
         {
             Task.WaitAll(_retiring);
         }
-    }
-
-    // What is wrong with a folder is said once, until it is right again or wrong otherwise.
-    private IReadOnlyList<ModelFolder> Look(out IReadOnlyDictionary<string, string> unreadable)
-    {
-        IReadOnlyList<ModelFolder> there = _repository.List(out unreadable);
-        foreach ((string model, string problem) in unreadable)
-        {
-            if (_unreadable.GetValueOrDefault(model) != problem)
-            {
-                Log.ModelRefused(logger, problem, null);
-            }
-        }
-
-        _unreadable = unreadable;
-        return there;
     }
 
     private static string NameOf(string path) => Path.GetFileName(Path.GetDirectoryName(path)!);
@@ -211,7 +194,7 @@ internal sealed class ModelManager(
         }
         catch (Exception exception) when (!isStart || (options.ModelControl != ModelControl.None && exception is not DeviceException))
         {
-            if (!isStart && !IsUnchanged(folder))
+            if (!isStart && !_folders.IsUnchanged(folder))
             {
                 // It is being written or deleted: the next look finds it as it is then.
                 return;
@@ -221,18 +204,6 @@ internal sealed class ModelManager(
             entry.Problem = exception is BundleException ? exception.Message : $"{folder.Path}: {exception.Message.ReplaceLineEndings(" ")}";
             metrics.Changed(ModelChange.Refused);
             Log.ModelRefused(logger, entry.Problem, exception is BundleException ? null : exception);
-        }
-    }
-
-    private bool IsUnchanged(ModelFolder folder)
-    {
-        try
-        {
-            return _repository.List().Contains(folder);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or BundleException)
-        {
-            return false;
         }
     }
 

@@ -21,8 +21,6 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     // Packed pixels in floats: a sixth of a second-level cache of 512 KiB. A first-level cache's worth was slower: sums were loaded and stored more often.
     private static readonly int PackedAtHand = TSimd.HasManyRegisters ? 43200 : 21600;
 
-    private const int OutputsAtATime = 12;
-
     // Of a kernel that reads beyond the edges of flat planes: 3×3.
     private const int MostTaps = 9;
 
@@ -31,10 +29,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
     private readonly AlignedFloats _packed = new(PackedAtHand);
     private readonly nint[] _edges = GC.AllocateArray<nint>(MostTaps, pinned: true);
 
-    // Floats of a term of a packed tile, and terms of the largest.
-    private static int PackedTile => ConvolutionKernels.MostVectors(TSimd.Lanes) * TSimd.Lanes;
-
-    private static int MostPackedTerms => PackedAtHand / PackedTile;
+    private static int MostPackedTerms => PackedAtHand / PixelPacking<TSimd, TVector>.Floats;
 
     /// <summary>Makes a runner for convolutions of up to so many terms and output channels.</summary>
     public ConvolutionRunner(int terms, int outputs)
@@ -98,7 +93,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
                 part.Count = Math.Min(termsAtATime, terms - term);
                 part.IsFirst = term == 0;
                 part.IsLast = term + termsAtATime >= terms;
-                RunPart<ThreeTaps>(part, someTiles, outputs, 0);
+                TileLoop<TSimd, TVector>.Run<ThreeTaps>(part, someTiles, Address(_outputs), outputs, 0);
             }
         }
     }
@@ -110,7 +105,7 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         int passes = (terms + most - 1) / most;
         int termsAtATime = (((terms / taps) + passes - 1) / passes) * taps;
         int tilesAtATime = Math.Max(1, MostPackedTerms / termsAtATime);
-        int stride = termsAtATime * PackedTile;
+        int stride = termsAtATime * PixelPacking<TSimd, TVector>.Floats;
         float* pixels = part.Input;
         float* packed = _packed.Start;
         Term* all = Address(_terms);
@@ -128,15 +123,15 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
                 {
                     if (taps > 1)
                     {
-                        PackBetweenEdges(pixels, part, someTiles[i], packed + (i * stride), taps);
+                        PixelPacking<TSimd, TVector>.PackBetweenEdges(pixels, Address(_edges), part, someTiles[i], packed + (i * stride), taps);
                     }
                     else
                     {
-                        Pack(pixels, part, someTiles[i], packed + (i * stride));
+                        PixelPacking<TSimd, TVector>.Pack(pixels, part, someTiles[i], packed + (i * stride));
                     }
                 }
 
-                RunPart<PackedTap>(part, someTiles, outputs, stride);
+                TileLoop<TSimd, TVector>.Run<PackedTap>(part, someTiles, Address(_outputs), outputs, stride);
             }
         }
     }
@@ -156,187 +151,6 @@ internal sealed unsafe class ConvolutionRunner<TSimd, TVector>
         }
 
         return convolution.Taps;
-    }
-
-    private void PackBetweenEdges(float* pixels, in ConvolutionTile part, PixelTile tile, float* packed, int taps)
-    {
-        nint* edges = Address(_edges);
-        for (int i = 0; i < part.Count; i += taps)
-        {
-            for (int tap = 0; tap < taps; tap++)
-            {
-                float* from = pixels + part.Terms[i + tap].Input;
-                float* edge = (float*)edges[tap];
-                TSimd.Store(TSimd.And(TSimd.Load(from + tile.First), TSimd.Load(edge + tile.First)), packed);
-                TSimd.Store(TSimd.And(TSimd.Load(from + tile.Second), TSimd.Load(edge + tile.Second)), packed + TSimd.Lanes);
-                if (tile.Third >= 0)
-                {
-                    TSimd.Store(TSimd.And(TSimd.Load(from + tile.Third), TSimd.Load(edge + tile.Third)), packed + (2 * TSimd.Lanes));
-                }
-
-                if (tile.Fourth >= 0)
-                {
-                    TSimd.Store(TSimd.And(TSimd.Load(from + tile.Fourth), TSimd.Load(edge + tile.Fourth)), packed + (3 * TSimd.Lanes));
-                }
-
-                packed += PackedTile;
-            }
-        }
-    }
-
-    private static void Pack(float* pixels, in ConvolutionTile part, PixelTile tile, float* packed)
-    {
-        float* first = pixels + tile.First;
-        float* second = pixels + tile.Second;
-        float* third = pixels + tile.Third;
-        float* fourth = pixels + tile.Fourth;
-        for (int i = 0; i < part.Count; i++)
-        {
-            nuint at = part.Terms[i].Input;
-            TSimd.Store(TSimd.Load(first + at), packed);
-            TSimd.Store(TSimd.Load(second + at), packed + TSimd.Lanes);
-            if (tile.Third >= 0)
-            {
-                TSimd.Store(TSimd.Load(third + at), packed + (2 * TSimd.Lanes));
-            }
-
-            if (tile.Fourth >= 0)
-            {
-                TSimd.Store(TSimd.Load(fourth + at), packed + (3 * TSimd.Lanes));
-            }
-
-            packed += PackedTile;
-        }
-    }
-
-    // What the next channels are added to, or written over.
-    private static void Fetch(OutputChannel* outputs, int count, in PixelTile tile)
-    {
-        int last = Math.Max(Math.Max(tile.Second, tile.Third), tile.Fourth);
-        for (OutputChannel* output = outputs; output < outputs + count; output++)
-        {
-            ConvolutionKernels.Prefetch(output->Plane + tile.First);
-            ConvolutionKernels.Prefetch(output->Plane + last);
-            if (output->Residual != null && output->Residual != output->Plane)
-            {
-                ConvolutionKernels.Prefetch(output->Residual + tile.First);
-                ConvolutionKernels.Prefetch(output->Residual + last);
-            }
-        }
-    }
-
-    private void RunPart<TTaps>(in ConvolutionTile part, ReadOnlySpan<PixelTile> tiles, int outputs, int stride)
-        where TTaps : struct, ITaps
-    {
-        OutputChannel* first = Address(_outputs);
-        ConvolutionTile current = part;
-        for (int done = 0; done < outputs;)
-        {
-            int count = Chunk(outputs - done);
-            for (int i = 0; i < tiles.Length; i++)
-            {
-                current.Input = part.Input + (i * stride);
-                if (part.FetchesAhead)
-                {
-                    Fetch(first + done + count, Math.Min(OutputsAtATime, outputs - done - count), tiles[i]);
-                }
-
-                if (tiles[i].Fourth >= 0)
-                {
-                    RunFour<TTaps>(current, first + done, count, tiles[i]);
-                }
-                else if (tiles[i].Third >= 0)
-                {
-                    RunThree<TTaps>(current, first + done, count, tiles[i]);
-                }
-                else
-                {
-                    RunTwo<TTaps>(current, first + done, count, tiles[i]);
-                }
-            }
-
-            done += count;
-        }
-    }
-
-    // Twelve are groups of four and of six alike, twice as many groups of eight.
-    private static int Chunk(int outputs)
-    {
-        int most = TSimd.HasManyRegisters ? 2 * OutputsAtATime : OutputsAtATime;
-        return IsCut(outputs - most) ? most : outputs;
-    }
-
-    private static bool IsEight(int outputs) => TSimd.HasManyRegisters && IsCut(outputs - 8);
-
-    // Whether so many are groups of three and four, as 1, 2 and 5 are not.
-    private static bool IsCut(int outputs) => outputs is 0 or 3 or 4 or > 5;
-
-    private static void RunFour<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
-        where TTaps : struct, ITaps
-    {
-        for (; IsCut(count - 6); count -= 6, outputs += 6)
-        {
-            ConvolutionKernels.Run4X6<TSimd, TVector, TTaps>(part, outputs, tile);
-        }
-
-        if (count > 0)
-        {
-            // What is left, two by two.
-            ConvolutionTile second = part;
-            second.Input += TTaps.IsPacked ? 2 * TSimd.Lanes : 0;
-            RunTwo<TTaps>(part, outputs, count, new PixelTile(tile.First, tile.Second, -1, -1));
-            RunTwo<TTaps>(second, outputs, count, new PixelTile(tile.Third, tile.Fourth, -1, -1));
-        }
-    }
-
-    private static void RunThree<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
-        where TTaps : struct, ITaps
-    {
-        for (; IsEight(count); count -= 8, outputs += 8)
-        {
-            ConvolutionKernels.Run3X8<TSimd, TVector, TTaps>(part, outputs, tile);
-        }
-
-        while (count > 0)
-        {
-            bool isFour = count is not (3 or 6 or 9);
-            if (isFour)
-            {
-                ConvolutionKernels.Run3X4<TSimd, TVector, TTaps>(part, outputs, tile);
-            }
-            else
-            {
-                ConvolutionKernels.Run3X3<TSimd, TVector, TTaps>(part, outputs, tile);
-            }
-
-            int run = isFour ? 4 : 3;
-            outputs += run;
-            count -= run;
-        }
-    }
-
-    private static void RunTwo<TTaps>(in ConvolutionTile part, OutputChannel* outputs, int count, in PixelTile tile)
-        where TTaps : struct, ITaps
-    {
-        while (count > 0)
-        {
-            int run = count switch { 6 or 9 or 10 or > 11 => 6, 3 => 3, _ => 4 };
-            if (run == 6)
-            {
-                ConvolutionKernels.Run2X6<TSimd, TVector, TTaps>(part, outputs, tile);
-            }
-            else if (run == 4)
-            {
-                ConvolutionKernels.Run2X4<TSimd, TVector, TTaps>(part, outputs, tile);
-            }
-            else
-            {
-                ConvolutionKernels.Run2X3<TSimd, TVector, TTaps>(part, outputs, tile);
-            }
-
-            outputs += run;
-            count -= run;
-        }
     }
 
     private int SetOutputs(Convolution convolution, in ConvolutionCall call)
