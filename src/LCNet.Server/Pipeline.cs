@@ -16,7 +16,7 @@ namespace LCNet.Server;
 /// <summary>Every middleware, in the order in which a request meets them, and every endpoint. None is added elsewhere.</summary>
 internal static class Pipeline
 {
-    /// <summary>Adds all of them.</summary>
+    /// <summary>Adds all middlewares and endpoints.</summary>
     public static void Build(WebApplication app)
     {
         ServerOptions options = app.Services.GetRequiredService<ServerOptions>();

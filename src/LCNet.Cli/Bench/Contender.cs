@@ -13,7 +13,7 @@ internal sealed class Contender(string name, Action<int> run, params IDisposable
     /// <summary>What the other contenders are compared with.</summary>
     public const string Baseline = "onnxruntime static";
 
-    /// <summary>What results call it.</summary>
+    /// <summary>Name of the contender in results.</summary>
     public string Name => name;
 
     /// <summary>Runs one image.</summary>

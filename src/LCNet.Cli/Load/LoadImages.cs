@@ -13,7 +13,7 @@ internal sealed class LoadImages
         Classes = classes;
     }
 
-    /// <summary>Contents, at least one.</summary>
+    /// <summary>Contents of the image files, at least one.</summary>
     public IReadOnlyList<ByteString> Files { get; }
 
     /// <summary>Of each file.</summary>

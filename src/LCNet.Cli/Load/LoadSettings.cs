@@ -5,7 +5,7 @@ namespace LCNet.Cli.Load;
 /// <summary>What to load a server with.</summary>
 internal sealed record LoadSettings
 {
-    /// <summary>Where it is; a loopback address.</summary>
+    /// <summary>Address of the server, a loopback address.</summary>
     public required Uri Server { get; init; }
 
     /// <summary>Source address of the connections, another client to the server; null for the usual one.</summary>
@@ -23,7 +23,7 @@ internal sealed record LoadSettings
     /// <summary>Connections that requests are spread over.</summary>
     public int Connections { get; init; } = 4;
 
-    /// <summary>How long.</summary>
+    /// <summary>Duration of the load, without the warm-up.</summary>
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long to warm up before, in a closed loop.</summary>

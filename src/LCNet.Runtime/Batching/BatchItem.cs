@@ -21,10 +21,10 @@ internal sealed class BatchItem : IDisposable
     /// <summary>The batcher that runs it.</summary>
     public DynamicBatcher? Batcher { get; }
 
-    /// <summary>Its place in a queue.</summary>
+    /// <summary>The item's node in the queue, so that it is removed without a search.</summary>
     public LinkedListNode<BatchItem> Node { get; }
 
-    /// <summary>What to run.</summary>
+    /// <summary>The image to run.</summary>
     public BatchImage Image { get; private set; }
 
     /// <summary>FLOPs that it is expected to take.</summary>
@@ -36,7 +36,7 @@ internal sealed class BatchItem : IDisposable
     /// <summary>The span of its wait; null while nobody listens.</summary>
     public Activity? Wait { get; set; }
 
-    /// <summary>Begins an image.</summary>
+    /// <summary>Makes this the item of an image.</summary>
     public void Begin(in BatchImage image, double estimate, long queued)
     {
         Image = image;

@@ -11,7 +11,7 @@ internal sealed class BatchQueue(int maxImages, TimeSpan maxDelay, double flopsB
 {
     private readonly LinkedList<BatchItem> _waiting = new();
 
-    /// <summary>Images that wait.</summary>
+    /// <summary>Number of images that wait.</summary>
     public int Count => _waiting.Count;
 
     /// <summary>Adds an image behind the others.</summary>

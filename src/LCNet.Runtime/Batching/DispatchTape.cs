@@ -34,7 +34,7 @@ internal sealed class DispatchTape
     /// <summary>How many of <see cref="Values"/> are in use.</summary>
     public int ValueCount => _valueCount;
 
-    /// <summary>Begins anew.</summary>
+    /// <summary>Empties the tape.</summary>
     public void Clear()
     {
         _indexCount = 0;

@@ -16,7 +16,7 @@ internal sealed class DynamicBatcher : IDisposable
     private readonly Thread _thread;
     private bool _isStopping;
 
-    /// <summary>Begins to gather.</summary>
+    /// <summary>Makes a batcher and starts its thread.</summary>
     /// <param name="run">Runs a batch. What it throws is told to each image of that batch and to no other.</param>
     /// <param name="queue">Decides when a batch is taken; not used by anybody else.</param>
     public DynamicBatcher(Action<ReadOnlySpan<BatchImage>> run, BatchQueue queue, int maxImages, TimeProvider time)
@@ -31,7 +31,7 @@ internal sealed class DynamicBatcher : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Images that wait for a batch.</summary>
+    /// <summary>Number of images that wait for a batch.</summary>
     public int Waiting
     {
         get

@@ -31,7 +31,7 @@ internal sealed class FlopsBill
         _slack = new long[maxImages];
     }
 
-    /// <summary>Begins an image.</summary>
+    /// <summary>Begins the bill of an image.</summary>
     /// <param name="image">Its place in the batch.</param>
     /// <param name="cap">Most FLOPs; <see cref="Planner.NoCap"/> for none.</param>
     public void Begin(int image, long cap)

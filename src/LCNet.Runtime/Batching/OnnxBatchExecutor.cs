@@ -27,7 +27,7 @@ internal sealed class OnnxBatchExecutor : IDisposable
     /// <summary>The network.</summary>
     public Bundle Bundle { get; }
 
-    /// <summary>Where it runs.</summary>
+    /// <summary>The device that it runs on.</summary>
     public ComputeDevice Device { get; }
 
     /// <summary>The sessions; all but the stem take rows.</summary>

@@ -48,9 +48,9 @@ internal sealed class SlotPool(int capacity)
         return best;
     }
 
-    /// <summary>Gives rows back.</summary>
+    /// <summary>Frees rows.</summary>
     public void Free(int first, int count) => Array.Clear(_taken, first, count);
 
-    /// <summary>Gives every row back.</summary>
+    /// <summary>Frees every row.</summary>
     public void Clear() => Array.Clear(_taken);
 }

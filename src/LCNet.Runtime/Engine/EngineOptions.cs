@@ -2,7 +2,7 @@ using LCNet.Runtime.Execution;
 
 namespace LCNet.Runtime.Engine;
 
-/// <summary>How an engine runs.</summary>
+/// <summary>Settings of an engine.</summary>
 public sealed record EngineOptions
 {
     /// <summary>Most of <see cref="MaxDelay"/>: 10 s.</summary>

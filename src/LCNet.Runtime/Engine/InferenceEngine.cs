@@ -41,7 +41,7 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>Where it runs, for example <c>cpu</c> or <c>cuda:0</c>.</summary>
     public string Device { get; }
 
-    /// <summary>What runs its segments.</summary>
+    /// <summary>The executor that runs the segments.</summary>
     public ExecutorKind Executor { get; }
 
     /// <summary>Why <see cref="ExecutorKind.Auto"/> could not take the fastest executor for the device; null where it did, or was not asked.</summary>

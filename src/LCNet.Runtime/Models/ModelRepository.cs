@@ -8,7 +8,7 @@ namespace LCNet.Runtime.Models;
 /// <param name="folder">Holds a folder a model, with a folder a version. Passed over are models whose name begins with a dot and versions whose name is not a number.</param>
 public sealed class ModelRepository(string folder)
 {
-    /// <summary>Where it is.</summary>
+    /// <summary>Path of the folder.</summary>
     public string Folder => folder;
 
     /// <summary>Opens and verifies a bundle, and holds it to the names of its folders.</summary>

@@ -39,7 +39,7 @@ internal sealed class AdmissionQueue
         _round = new DeficitRoundRobin(options.MaxClients, options.Quantum);
     }
 
-    /// <summary>Images that wait.</summary>
+    /// <summary>Number of images that wait.</summary>
     public int WaitingImages => Read(() => _round.Images);
 
     /// <summary>FLOPs that those were expected to cost when they came.</summary>

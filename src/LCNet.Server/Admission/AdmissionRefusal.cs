@@ -30,7 +30,7 @@ internal enum RefusalReason
     /// <summary>What waits already would take longer than an image may wait.</summary>
     Delay,
 
-    /// <summary>As many images wait as may.</summary>
+    /// <summary>As many images wait as are allowed to.</summary>
     Count,
 
     /// <summary>The requests that wait hold as many bytes as they may.</summary>

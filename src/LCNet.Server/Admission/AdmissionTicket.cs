@@ -30,16 +30,16 @@ internal abstract class AdmissionTicket
         IsElastic = isElastic;
     }
 
-    /// <summary>Whose request it is.</summary>
+    /// <summary>The client whose request it is.</summary>
     public string Client { get; }
 
-    /// <summary>Images.</summary>
+    /// <summary>Number of images of the request.</summary>
     public int Images { get; }
 
     /// <summary>What one image is expected to cost, in FLOPs.</summary>
     public long ImageFlops { get; }
 
-    /// <summary>What the request holds while it waits.</summary>
+    /// <summary>Bytes that the request holds while it waits.</summary>
     public long Bytes { get; }
 
     /// <summary>When its deadline is, as a timestamp of the queue's clock; <see cref="long.MaxValue"/> for none.</summary>
@@ -67,7 +67,7 @@ internal abstract class AdmissionTicket
     /// <summary>It had been let in, and had to make room for another client's before any of its images ran. None will.</summary>
     public abstract void Displace(AdmissionRefusal refusal);
 
-    /// <summary>Its deadline came before its turn.</summary>
+    /// <summary>Called where the deadline came before the request's turn.</summary>
     /// <param name="images">How many of its images had not begun, at least 1; they will not run.</param>
     public abstract void Expire(int images);
 }

@@ -36,7 +36,7 @@ internal sealed class Brownout
     private double _effort;
     private long _observed;
 
-    /// <summary>Begins at full effort.</summary>
+    /// <summary>Makes a brownout at full effort.</summary>
     /// <param name="options">The range, and the objective.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     public Brownout(EffortCurve curve, BrownoutOptions options, TimeProvider time)

@@ -14,10 +14,10 @@ internal sealed class DeficitRoundRobin(int maxClients, long quantum)
     private readonly Dictionary<string, ClientQueue> _lines = new(StringComparer.Ordinal);
     private readonly LinkedList<ClientQueue> _round = [];
 
-    /// <summary>Lines.</summary>
+    /// <summary>Number of clients that have a line.</summary>
     public int Clients => _lines.Count;
 
-    /// <summary>Images that wait.</summary>
+    /// <summary>Number of images that wait.</summary>
     public int Images { get; private set; }
 
     /// <summary>FLOPs that those were expected to cost when they came.</summary>
@@ -233,13 +233,13 @@ internal sealed class DeficitRoundRobin(int maxClients, long quantum)
 /// <summary>What one client has in a queue. Belongs to the queue, under its lock.</summary>
 internal sealed class ClientQueue(string client)
 {
-    /// <summary>Whose it is.</summary>
+    /// <summary>The client whose line it is.</summary>
     public string Client => client;
 
     /// <summary>In the order in which they came.</summary>
     public LinkedList<AdmissionTicket> Tickets { get; } = [];
 
-    /// <summary>Images that wait.</summary>
+    /// <summary>Number of images that wait.</summary>
     public int Images { get; set; }
 
     /// <summary>What those were expected to cost when they came.</summary>
@@ -251,10 +251,10 @@ internal sealed class ClientQueue(string client)
     /// <summary>What the elastic ones were expected to cost when they came.</summary>
     public long ElasticFlops { get; set; }
 
-    /// <summary>What their requests hold.</summary>
+    /// <summary>Bytes that their requests hold.</summary>
     public long Bytes { get; set; }
 
-    /// <summary>Images that run.</summary>
+    /// <summary>Number of images that run.</summary>
     public int Running { get; set; }
 
     /// <summary>FLOPs that it may still spend in this round; below zero where its images took longer than was planned.</summary>
@@ -263,6 +263,6 @@ internal sealed class ClientQueue(string client)
     /// <summary>Whether it has been given what it may spend in this round.</summary>
     public bool HasQuantum { get; set; }
 
-    /// <summary>What those that wait would cost now.</summary>
+    /// <summary>FLOPs that the waiting images would cost now.</summary>
     public long FlopsNow(long elastic) => ElasticImages == 0 ? Flops : Flops - ElasticFlops + (long)Math.Min(ElasticFlops, (double)ElasticImages * elastic);
 }

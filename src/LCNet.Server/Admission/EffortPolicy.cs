@@ -13,7 +13,7 @@ internal sealed class EffortPolicy : IDisposable
     private readonly Brownout? _brownout;
     private readonly ITimer? _steps;
 
-    /// <summary>Begins at the default.</summary>
+    /// <summary>Makes a policy at the default effort.</summary>
     /// <param name="queue">Its delay drives the brownout, and it is told what images cost meanwhile.</param>
     /// <param name="options">The range; null for no brownout.</param>
     /// <param name="defaultEffort">In (0, 1].</param>

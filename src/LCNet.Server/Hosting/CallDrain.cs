@@ -19,10 +19,10 @@ internal sealed class CallDrain(ServerOptions options, IHostApplicationLifetime 
 
     private bool IsSettled => Volatile.Read(ref _latest) is var latest && (latest == long.MinValue || time.GetElapsedTime(latest) > Settling);
 
-    /// <summary>A call begins.</summary>
+    /// <summary>Counts a call in.</summary>
     public void Begin() => Interlocked.Increment(ref _open);
 
-    /// <summary>It has ended.</summary>
+    /// <summary>Counts a call out.</summary>
     public void End()
     {
         Volatile.Write(ref _latest, time.GetTimestamp());

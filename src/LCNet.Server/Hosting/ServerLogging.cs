@@ -66,13 +66,13 @@ internal sealed class TraceEnricher : ILogEventEnricher
     }
 }
 
-/// <summary>How log lines look.</summary>
+/// <summary>Format of log lines.</summary>
 public enum LogFormat
 {
     /// <summary>JSON where the program runs in a container (<c>DOTNET_RUNNING_IN_CONTAINER</c>), text elsewhere.</summary>
     Auto,
 
-    /// <summary>For people.</summary>
+    /// <summary>Lines of text, for people.</summary>
     Text,
 
     /// <summary>A compact JSON object a line.</summary>

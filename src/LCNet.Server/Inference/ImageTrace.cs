@@ -17,7 +17,7 @@ internal sealed class ImageTrace : IDisposable
         _queue = queue;
     }
 
-    /// <summary>Begins to wait.</summary>
+    /// <summary>Begins the span of the wait.</summary>
     /// <param name="image">Which image of a batch; null for one that came alone and has no span of its own.</param>
     public static ImageTrace Begin(int? image)
     {

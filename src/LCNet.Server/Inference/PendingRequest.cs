@@ -25,7 +25,7 @@ internal sealed class PendingRequest : AdmissionTicket
     private Exception? _failure;
     private int _left;
 
-    /// <summary>Makes it.</summary>
+    /// <summary>Makes a request that has not entered the queue.</summary>
     /// <param name="read">Takes from each result what the reply needs.</param>
     /// <param name="use">Of the caller's key; null where there is none.</param>
     public PendingRequest(

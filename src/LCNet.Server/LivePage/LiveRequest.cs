@@ -16,7 +16,7 @@ internal static class LiveRequest
         request.ContentType is { } type
         && (type.StartsWith("image/", StringComparison.OrdinalIgnoreCase) || type.StartsWith("application/octet-stream", StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Makes it, without its image.</summary>
+    /// <summary>Makes the gRPC request of a query, without its image.</summary>
     /// <param name="query">May have <c>model</c>, <c>version</c> and <c>effort</c>.</param>
     /// <exception cref="ServerError">INVALID_ARGUMENT: the effort is no number.</exception>
     public static ClassifyRequest Read(IQueryCollection query)
@@ -43,7 +43,7 @@ internal static class LiveBody
 {
     private const int FirstBytes = 64 * 1024;
 
-    /// <summary>Reads it.</summary>
+    /// <summary>Reads the body.</summary>
     /// <exception cref="ServerError">It is larger than an image may be.</exception>
     /// <exception cref="BadHttpRequestException">It ends too early or comes too slowly.</exception>
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpRequest request, int limit, CancellationToken cancellation)

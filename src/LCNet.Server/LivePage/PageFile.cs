@@ -27,10 +27,10 @@ internal sealed class PageFile
         _tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(_bytes).AsSpan(0, 16))}\"");
     }
 
-    /// <summary>Every file.</summary>
+    /// <summary>Every file of the page.</summary>
     public static IReadOnlyList<PageFile> All { get; } = ReadAll();
 
-    /// <summary>Where it is served.</summary>
+    /// <summary>Path that it is served at.</summary>
     public string Path { get; }
 
     /// <summary>Answers a request for it; only that it has not changed, where the browser has it already.</summary>
@@ -54,7 +54,7 @@ internal static class PageHeaders
     private const string Policy =
         "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-    /// <summary>Sets them.</summary>
+    /// <summary>Sets the headers.</summary>
     public static void Write(HttpResponse response, string contentType)
     {
         response.ContentType = contentType;

@@ -11,7 +11,7 @@ internal sealed class ModelFolders(ServerOptions options, ILogger<ModelManager> 
     private readonly ModelRepository _repository = new(System.IO.Path.GetFullPath(options.Models));
     private IReadOnlyDictionary<string, string> _unreadable = new Dictionary<string, string>();
 
-    /// <summary>Where it is.</summary>
+    /// <summary>Path of the folder.</summary>
     public string Path => _repository.Folder;
 
     /// <summary>Every version that lies there. What is wrong with a model's folder is logged once, until it is right again or wrong otherwise.</summary>

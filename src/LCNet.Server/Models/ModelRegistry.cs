@@ -80,6 +80,6 @@ internal readonly struct ModelUse(ServedModel model) : IDisposable
     /// <summary>The model.</summary>
     public ServedModel Model => model;
 
-    /// <summary>Lets go of it.</summary>
+    /// <summary>Ends the use.</summary>
     public void Dispose() => model.EndUse();
 }

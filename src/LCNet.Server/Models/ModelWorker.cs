@@ -38,7 +38,7 @@ internal sealed class ModelWorker : IDisposable
     /// <summary>The network's input, 3 × height × width values.</summary>
     public float[] Input { get; }
 
-    /// <summary>What the network gives.</summary>
+    /// <summary>The result of the image that ran last.</summary>
     public InferenceResult Result { get; }
 
     /// <summary>Begins to take images from the queue.</summary>

@@ -37,13 +37,13 @@ internal sealed class ServedModel : IDisposable
         }
     }
 
-    /// <summary>Its network.</summary>
+    /// <summary>The engine that runs the model.</summary>
     public InferenceEngine Engine { get; }
 
-    /// <summary>Its name.</summary>
+    /// <summary>The model's name.</summary>
     public string ModelName => Engine.Bundle.Manifest.Model;
 
-    /// <summary>Its version, as callers write it.</summary>
+    /// <summary>The model's version, as callers write it.</summary>
     public string Version { get; }
 
     /// <summary>What runs its network, for example <c>simd</c>.</summary>
@@ -52,7 +52,7 @@ internal sealed class ServedModel : IDisposable
     /// <summary>Name and version, for people.</summary>
     public string Name => $"{ModelName} version {Version}";
 
-    /// <summary>What it takes.</summary>
+    /// <summary>The network's input.</summary>
     public InputSpec Input => Engine.Bundle.Manifest.Input;
 
     /// <summary>Its class names, in the order of the logits.</summary>
@@ -61,7 +61,7 @@ internal sealed class ServedModel : IDisposable
     /// <summary>Whether its device works.</summary>
     public ModelHealth Health { get; }
 
-    /// <summary>Where its requests wait.</summary>
+    /// <summary>The queue in which the model's requests wait.</summary>
     public AdmissionQueue Queue { get; }
 
     /// <summary>The effort of requests that leave it to the server.</summary>
@@ -94,7 +94,7 @@ internal sealed class ServedModel : IDisposable
         return false;
     }
 
-    /// <summary>A use has ended.</summary>
+    /// <summary>Ends a use of the model.</summary>
     public void EndUse()
     {
         if (Interlocked.Decrement(ref _uses) == 0)

@@ -43,7 +43,7 @@ internal static class AccessErrors
         return new ServerError(status, TextOf(problem)) { HttpStatus = isKey ? StatusCodes.Status401Unauthorized : StatusCodes.Status403Forbidden };
     }
 
-    /// <summary>The same in words alone.</summary>
+    /// <summary>The words of the error.</summary>
     public static string TextOf(AccessProblem problem) => problem switch
     {
         AccessProblem.NoKey => "an API key is needed, as authorization: Bearer KEY",

@@ -40,7 +40,7 @@ internal sealed class ReceiveBudget(ServerOptions options)
         }
     }
 
-    /// <summary>Gives bytes back.</summary>
+    /// <summary>Returns bytes that a client no longer holds.</summary>
     public void Return(string client, long bytes)
     {
         lock (_lock)

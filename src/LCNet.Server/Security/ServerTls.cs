@@ -90,7 +90,7 @@ internal sealed class ServerTls(ReloadedFiles<TlsMaterial> files, ServerOptions 
 /// <param name="ClientAuthorities">Null where clients need no certificate.</param>
 internal sealed record TlsMaterial(SslStreamCertificateContext Certificate, X509Certificate2Collection? ClientAuthorities)
 {
-    /// <summary>Reads it from PEM files.</summary>
+    /// <summary>Reads the material from PEM files.</summary>
     /// <param name="files">Certificates, key and, where clients need certificates, their authorities.</param>
     /// <param name="now">A certificate that is not valid now is refused.</param>
     /// <exception cref="SecurityFileException">They cannot be used.</exception>

@@ -138,10 +138,10 @@ internal sealed class BlockMetrics(KeyValuePair<string, object?> model, int bloc
     /// <summary>The tags <c>model</c> and <c>block</c>.</summary>
     public ReadOnlySpan<KeyValuePair<string, object?>> Tags => _tags;
 
-    /// <summary>Images that ran the block.</summary>
+    /// <summary>Number of images that ran the block.</summary>
     public long Executions => Volatile.Read(ref _executions);
 
-    /// <summary>Images that skipped the block.</summary>
+    /// <summary>Number of images that skipped the block.</summary>
     public long Skips => Volatile.Read(ref _skips);
 
     /// <summary>Channels that the block ran with, added up over images.</summary>

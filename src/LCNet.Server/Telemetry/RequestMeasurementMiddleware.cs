@@ -86,7 +86,7 @@ internal sealed class MeasuredRequest(ServerMetrics metrics)
         RequestSpan.Describe(model, rows);
     }
 
-    /// <summary>It has ended.</summary>
+    /// <summary>Takes down the end of the request.</summary>
     /// <param name="status">What its caller was told.</param>
     public void End(StatusCode status)
     {

@@ -29,7 +29,7 @@ internal sealed record OtlpTarget
     /// <summary>Null for the compression of every signal.</summary>
     public OtlpExportCompression? Compression { get; init; }
 
-    /// <summary>Sets what is not null.</summary>
+    /// <summary>Sets on the exporter's options what is not null.</summary>
     public void Apply(OtlpExporterOptions options)
     {
         options.Protocol = Protocol ?? options.Protocol;

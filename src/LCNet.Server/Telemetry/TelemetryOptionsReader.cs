@@ -36,7 +36,7 @@ internal sealed class TelemetryOptionsReader
 
     private TelemetryOptionsReader(IConfiguration configuration) => _configuration = configuration;
 
-    /// <summary>Reads them.</summary>
+    /// <summary>Reads the variables.</summary>
     /// <exception cref="ServerOptionsException">Values are wrong; every one of them is named.</exception>
     public static TelemetryOptions Read(IConfiguration configuration)
     {

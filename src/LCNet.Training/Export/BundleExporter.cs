@@ -10,7 +10,7 @@ public sealed record BundleDescription
     /// <summary>Model name: lower-case letters, digits, <c>.</c>, <c>_</c> and <c>-</c>.</summary>
     public required string Model { get; init; }
 
-    /// <summary>At least 1.</summary>
+    /// <summary>Version of the model, at least 1.</summary>
     public required int Version { get; init; }
 
     /// <summary>Class names in the order of the logits.</summary>

@@ -28,7 +28,7 @@ public sealed class NetworkCost
     /// <summary>The classifier behind the last block.</summary>
     public long Head { get; }
 
-    /// <summary>Each block.</summary>
+    /// <summary>FLOPs of each block, in the network's order.</summary>
     public IReadOnlyList<BlockFlops> Blocks { get; }
 
     /// <summary>Each span's gates: linear layers from C + 1 inputs (the price is one) to a salience for each block and channel.</summary>

@@ -25,7 +25,7 @@ internal sealed class PriceSolver
         _channels = [.. Enumerable.Range(0, blocks).Select(block => outputs.SelectMany(output => Values(output.ChannelUtilities[block])).ToArray())];
     }
 
-    /// <summary>Images of the batches together.</summary>
+    /// <summary>Number of images in all batches.</summary>
     public int Images => _layers[0].Length;
 
     /// <summary>Planned FLOPs of some images together at a price, were their utilities what they are now.</summary>

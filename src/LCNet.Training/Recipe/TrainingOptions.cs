@@ -50,7 +50,7 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public int DenseEpochs => Gates == GateKinds.None ? Epochs : Math.Min(Epochs - 1, (int)Math.Round(DenseShare * Epochs));
 
-    /// <summary>Images a step.</summary>
+    /// <summary>Images of a step's batch.</summary>
     public int BatchSize { get; init; } = 128;
 
     /// <summary>What training steps compute in. It decides the result as every other value does: a checkpoint is resumed with its own.</summary>

@@ -27,10 +27,10 @@ internal sealed unsafe class PlaneBuffer
         Start = whole.Start + ((nint)first * Layout.PlaneStride);
     }
 
-    /// <summary>How the planes lie.</summary>
+    /// <summary>The layout that all planes share.</summary>
     public PlaneLayout Layout { get; }
 
-    /// <summary>How many there are.</summary>
+    /// <summary>Number of planes.</summary>
     public int Planes { get; }
 
     /// <summary>The first plane's halo. Valid while this object is in use.</summary>

@@ -153,7 +153,7 @@ internal sealed unsafe class FlatEdges
     private readonly AlignedFloats _masks;
     private readonly int _pixels;
 
-    /// <summary>Finds them.</summary>
+    /// <summary>Finds the tiles of a plane.</summary>
     /// <param name="height">Rows, at least 1.</param>
     /// <param name="width">Pixels in a row, at least 1.</param>
     public FlatEdges(int height, int width)

@@ -47,7 +47,7 @@ internal sealed unsafe class AlignedFloats
     private const int Alignment = 64;
     private readonly float[] _memory;
 
-    /// <summary>Allocates them.</summary>
+    /// <summary>Allocates floats at an aligned address.</summary>
     public AlignedFloats(int length)
     {
         _memory = GC.AllocateArray<float>(length + (Alignment / sizeof(float)), pinned: true);

@@ -25,7 +25,7 @@ internal sealed class SimdNetwork
         Head = new LinearLayer(weights, bias);
     }
 
-    /// <summary>What the weights belong to.</summary>
+    /// <summary>The manifest of the bundle that the weights belong to.</summary>
     public BundleManifest Manifest { get; }
 
     /// <summary>Whether the stem halves its input twice, the second time by pooling.</summary>

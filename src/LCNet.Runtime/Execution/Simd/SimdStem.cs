@@ -39,7 +39,7 @@ internal sealed class SimdStem<TSimd, TVector>
         _convolution = new ConvolutionLayer<TSimd, TVector>(network.Stem, (_phases ?? _image).Layout, planes, runner);
     }
 
-    /// <summary>Where the output is.</summary>
+    /// <summary>The planes that the stem writes.</summary>
     public PlaneBuffer Output { get; }
 
     /// <summary>Runs the stem.</summary>

@@ -13,14 +13,14 @@ internal abstract class InferOutput(string name, string datatype, Func<ServedMod
 
     public string Datatype => datatype;
 
-    /// <summary>Its shape: images first.</summary>
+    /// <summary>Shape of the tensor, the number of images first.</summary>
     /// <param name="images">How many; -1 for any number.</param>
     public IEnumerable<long> Shape(ServedModel model, long images) => width is null ? [images] : [images, width(model)];
 
     /// <summary>Writes its values as typed contents.</summary>
     public abstract void Write(InferRows rows, InferTensorContents contents);
 
-    /// <summary>Its values as raw contents.</summary>
+    /// <summary>The tensor's values as raw contents.</summary>
     public abstract ByteString Raw(InferRows rows);
 }
 

@@ -9,7 +9,7 @@ internal sealed class ApiKey
     private KeyLimits _limits;
     private volatile bool _isRevoked;
 
-    /// <summary>Makes one.</summary>
+    /// <summary>Makes a key that has used nothing yet.</summary>
     /// <param name="hash">SHA-256 of the key.</param>
     public ApiKey(string name, byte[] hash, KeyLimits limits, TimeProvider time)
     {
@@ -18,7 +18,7 @@ internal sealed class ApiKey
         Principal = new ClaimsPrincipal(new ApiKeyIdentity(this));
     }
 
-    /// <summary>Its name.</summary>
+    /// <summary>The key's name, which logs show.</summary>
     public string Name { get; }
 
     /// <summary>Whose it is, to take turns by: no address has such a name.</summary>
@@ -27,7 +27,7 @@ internal sealed class ApiKey
     /// <summary>SHA-256 of the key.</summary>
     public ReadOnlySpan<byte> Hash => _hash;
 
-    /// <summary>What it may do now.</summary>
+    /// <summary>The key's limits, which change when the file does.</summary>
     public KeyLimits Limits
     {
         get => Volatile.Read(ref _limits);
@@ -37,7 +37,7 @@ internal sealed class ApiKey
     /// <summary>The caller that has it, for ASP.NET Core.</summary>
     public ClaimsPrincipal Principal { get; }
 
-    /// <summary>How much of that is used.</summary>
+    /// <summary>What of the limits is used.</summary>
     public KeyQuota Quota { get; }
 
     /// <summary>Whether it was taken out of the file. A stream that it had opened notices with its next image.</summary>

@@ -32,7 +32,7 @@ internal sealed record KeyFile
     }
 }
 
-/// <summary>How it is read.</summary>
+/// <summary>Reads the file without reflection, and refuses what it does not know.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,

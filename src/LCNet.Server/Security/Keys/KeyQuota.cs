@@ -85,7 +85,7 @@ internal sealed class KeyUse : IDisposable
 
     private KeyUse(KeyQuota quota, int images, long planned) => (_quota, _images, _planned) = (quota, images, planned);
 
-    /// <summary>Begins to use a key.</summary>
+    /// <summary>Counts the images of a request against a key's limits.</summary>
     /// <param name="key">The caller's; null where there are none.</param>
     /// <param name="planned">FLOPs that they are planned to cost together.</param>
     /// <returns>Null where there is no key, and so no limit.</returns>

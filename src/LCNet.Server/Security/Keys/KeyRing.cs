@@ -21,7 +21,7 @@ internal sealed partial class KeyRing
 
     private KeyRing(ApiKey[] keys) => _keys = keys;
 
-    /// <summary>How many there are.</summary>
+    /// <summary>Number of keys.</summary>
     public int Count => _keys.Length;
 
     /// <summary>Reads the file. A key that was there before goes on with what it has used; one that is gone is revoked.</summary>

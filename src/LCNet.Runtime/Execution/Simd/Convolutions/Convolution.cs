@@ -60,7 +60,7 @@ internal sealed unsafe class Convolution
     /// <summary>The same for Winograd's algorithm, made when first asked for. For 3×3 kernels of stride 1 only.</summary>
     public WinogradWeights Winograd => _winograd.Value;
 
-    /// <summary>Where sums of an output channel begin.</summary>
+    /// <summary>The bias of an output channel.</summary>
     public float Bias(int output) => _bias[output];
 
     /// <summary>The weights of an output channel. Valid while this object is in use.</summary>
@@ -90,7 +90,7 @@ internal sealed unsafe class Convolution
         return terms;
     }
 
-    /// <summary>What a tap reads.</summary>
+    /// <summary>The input pixel that a tap reads.</summary>
     /// <param name="tap">Which, row by row.</param>
     /// <returns>The phase at stride 2, otherwise 0; rows below the pixel that is computed and columns right of it, in that phase.</returns>
     public (int Phase, int Dy, int Dx) Position(int tap)

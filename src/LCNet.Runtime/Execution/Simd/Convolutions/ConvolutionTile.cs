@@ -11,13 +11,13 @@ internal unsafe struct OutputChannel
     /// <summary>Its weights, indexed by <see cref="Term.Weight"/>.</summary>
     public float* Weights;
 
-    /// <summary>Its plane, from the first pixel on.</summary>
+    /// <summary>The plane that the channel is written to, from the first pixel on.</summary>
     public float* Plane;
 
     /// <summary>The plane that is added at the end, from the first pixel on; null for none.</summary>
     public float* Residual;
 
-    /// <summary>Where sums begin.</summary>
+    /// <summary>The channel's bias, which sums begin with.</summary>
     public float Bias;
 
     /// <summary>What complete sums are multiplied with.</summary>
@@ -36,7 +36,7 @@ internal unsafe struct ConvolutionTile
     /// <summary>The terms.</summary>
     public Term* Terms;
 
-    /// <summary>How many they are.</summary>
+    /// <summary>Number of terms.</summary>
     public int Count;
 
     /// <summary>Whether sums begin at the bias; otherwise at what the output's plane holds.</summary>

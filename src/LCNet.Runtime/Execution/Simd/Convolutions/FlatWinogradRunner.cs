@@ -269,7 +269,7 @@ internal sealed unsafe class FlatWinogradRunner
         }
     }
 
-    /// <summary>In which order weights lie.</summary>
+    /// <summary>The order in which weights lie in memory.</summary>
     private interface IWeightOrder
     {
         /// <summary>Whether those of eight output channels lie side by side.</summary>

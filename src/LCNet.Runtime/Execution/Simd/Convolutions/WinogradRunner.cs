@@ -281,7 +281,7 @@ internal sealed unsafe class WinogradRunner<TSimd, TVector>
         /// <summary>Planes of the transformed input, one buffer a convolution.</summary>
         public PlaneBuffer[] Inputs { get; }
 
-        /// <summary>What the convolutions give.</summary>
+        /// <summary>The planes that the convolutions write.</summary>
         public PlaneBuffer[] Outputs { get; }
 
         /// <summary>The terms of each convolution.</summary>
