@@ -5,6 +5,7 @@ using LCNet.Server.Hosting;
 using LCNet.Server.LivePage;
 using LCNet.Server.Models;
 using LCNet.Server.Protocols.Classifier;
+using LCNet.Server.Protocols.Http;
 using LCNet.Server.Protocols.OpenInference;
 using LCNet.Server.Protocols.Repository;
 using LCNet.Server.Security;
@@ -28,8 +29,16 @@ internal static class Pipeline
             app.UseAuthorization();
         }
 
+        // What the framework answers with a bare status, such as that there is no such path, gets a body in JSON.
+        ServerEndpoints endpoints = app.Services.GetRequiredService<ServerEndpoints>();
+        app.UseWhen(
+            context => !endpoints.IsGrpc(context),
+            http => http.UseStatusCodePages(answered => HttpErrors.WriteAsync(answered.HttpContext, HttpErrors.Of(answered.HttpContext))));
+
         // Next, so that nobody learns without a key what there is on the other port.
         app.UseMiddleware<ListenerMiddleware>();
+
+        app.UseWhen(context => context.Request.Path.StartsWithSegments(InferEndpoints.BasePath), inference => inference.UseResponseCompression());
 
         // Outside of whatever changes a status, so that what is counted is what the caller sees.
         app.UseMiddleware<RequestMeasurementMiddleware>();
@@ -43,7 +52,10 @@ internal static class Pipeline
         // Puts itself between Kestrel and gRPC, which reads the body next.
         app.UseMiddleware<ReceiveBudgetMiddleware>();
 
-        // Innermost: it puts right the statuses that gRPC gives to what it could not read.
+        // Innermost, one for each kind of endpoint: what an endpoint of the HTTP port throws becomes its reply.
+        app.UseMiddleware<HttpErrorMiddleware>();
+
+        // And it puts right the statuses that gRPC gives to what it could not read.
         app.UseMiddleware<GrpcStatusMiddleware>();
 
         app.MapGrpcService<ClassifierService>();
@@ -54,6 +66,10 @@ internal static class Pipeline
         RouteGroupBuilder http = app.MapGroup(string.Empty).WithMetadata(new HttpPortOnly());
         http.MapHealthChecks(HealthExtensions.LivenessPath, new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
         http.MapHealthChecks(HealthExtensions.ReadinessPath).AllowAnonymous();
+
+        http.MapOnly(HttpMethods.Post, ClassifyEndpoint.Path, app.Services.GetRequiredService<ClassifyEndpoint>().AnswerAsync).WithMetadata(new MeasuredAttribute());
+        app.Services.GetRequiredService<InferEndpoints>().Map(http);
+        http.MapOnly(HttpMethods.Get, OpenApiEndpoint.Path, OpenApiEndpoint.AnswerAsync);
 
         RouteGroupBuilder operators = http.MapGroup(string.Empty);
         if (options.AsksForCaller)

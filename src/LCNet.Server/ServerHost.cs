@@ -101,7 +101,7 @@ public static class ServerHost
         builder.Services.AddModels(options);
         builder.Services.AddServerSecurity(options);
         builder.Services.AddServerHealth();
-        builder.Services.AddGrpcProtocols(options);
+        builder.Services.AddProtocols(options);
         builder.Services.AddLivePage(options);
         builder.WebHost.UseServerEndpoints();
         configure?.Invoke(builder.Services);

@@ -12,12 +12,11 @@ namespace LCNet.Server.Admission;
 /// </summary>
 internal sealed class LoadSheddingMiddleware(RequestDelegate next, ModelRegistry registry, IClientIdentity identity, ServerMetrics metrics)
 {
-    /// <summary>Guards the gRPC methods that are marked <see cref="MeasuredAttribute"/>.</summary>
+    /// <summary>Guards what is marked <see cref="MeasuredAttribute"/>.</summary>
     public Task InvokeAsync(HttpContext context)
     {
         EndpointMetadataCollection? endpoint = context.GetEndpoint()?.Metadata;
         if (endpoint?.GetMetadata<MeasuredAttribute>() is null
-            || endpoint.GetMetadata<GrpcMethodMetadata>() is null
             || registry.Current is not { } models
             || (ApiKeyIdentity.KeyOf(context)?.Quota.CheckAny() ?? CheckAny(models, identity.Of(context))) is not { } refusal)
         {
@@ -31,7 +30,13 @@ internal sealed class LoadSheddingMiddleware(RequestDelegate next, ModelRegistry
             RequestMeasurementMiddleware.Of(context).Begin(only);
         }
 
-        GrpcErrors.Write(context.Response, ServerError.Refused(refusal));
+        var error = ServerError.Refused(refusal);
+        if (endpoint.GetMetadata<GrpcMethodMetadata>() is null)
+        {
+            return HttpErrors.WriteAsync(context, error);
+        }
+
+        GrpcErrors.Write(context.Response, error);
         return Task.CompletedTask;
     }
 

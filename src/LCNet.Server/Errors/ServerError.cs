@@ -50,11 +50,18 @@ internal sealed class ServerError(StatusCode status, string detail, Exception? c
     /// <summary>A body cannot be taken, for a reason that HTTP has a status of its own for.</summary>
     public static ServerError InvalidBody(string detail, int httpStatus) => new(StatusCode.InvalidArgument, detail) { HttpStatus = httpStatus };
 
+    /// <summary>A path takes another method.</summary>
+    public static ServerError MethodNotAllowed(HttpRequest request, string method) =>
+        new(StatusCode.Unimplemented, $"{request.Path} does not take {Quote(request.Method)}; it takes {method}") { HttpStatus = StatusCodes.Status405MethodNotAllowed };
+
     /// <summary>There is no such thing.</summary>
     public static ServerError NotFound(string detail) => new(StatusCode.NotFound, detail);
 
     /// <summary>There is no room; trying again later may succeed.</summary>
     public static ServerError Refused(AdmissionRefusal refusal) => new(StatusCode.ResourceExhausted, refusal.Detail) { Refusal = refusal };
+
+    /// <summary>A browser sent it for a page that is not this server's.</summary>
+    public static ServerError OtherPage() => new(StatusCode.PermissionDenied, "the request comes from a page of another server");
 
     /// <summary>The deadline came before the request's turn.</summary>
     public static ServerError Expired() => new(StatusCode.DeadlineExceeded, ExpiredDetail);

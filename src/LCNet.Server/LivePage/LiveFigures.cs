@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LCNet.Server.Configuration;
 using LCNet.Server.Models;
+using LCNet.Server.Security;
 using LCNet.Server.Telemetry;
 
 namespace LCNet.Server.LivePage;
@@ -10,7 +11,7 @@ internal sealed class LiveFigures(LiveCounters counters, ServerMetrics metrics, 
 {
     /// <summary>Writes a <see cref="LiveSnapshot"/> of this moment.</summary>
     public Task WriteAsync(HttpContext context) =>
-        PageHeaders.WriteAsync(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(Read(registry.Current), LiveJson.Default.LiveSnapshot));
+        ResponseHeaders.WriteAsync(context, "application/json", JsonSerializer.SerializeToUtf8Bytes(Read(registry.Current), LiveJson.Default.LiveSnapshot));
 
     private LiveSnapshot Read(ModelCatalog? models) => new(
         models is null ? "waiting" : "serving",

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace LCNet.Server.LivePage;
 
 /// <summary>What <c>GET /live/figures</c> returns: what has been counted since the server started, and how things stand. The page keeps the answers of the last minute and takes differences.</summary>
@@ -60,3 +62,8 @@ internal sealed record LiveDuration(double Milliseconds, long Count);
 /// <param name="Skips">Images that skipped it.</param>
 /// <param name="ChannelsRun">That it ran with, added up over images.</param>
 internal sealed record LiveBlockCounts(int Channels, long Executions, long Skips, long ChannelsRun);
+
+/// <summary>Writes what the live page asks for, without reflection.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(LiveSnapshot))]
+internal sealed partial class LiveJson : JsonSerializerContext;

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Security.Cryptography;
+using LCNet.Server.Security;
 using Microsoft.AspNetCore.StaticFiles;
 using Microsoft.Net.Http.Headers;
 
@@ -36,7 +37,7 @@ internal sealed class PageFile
     /// <summary>Answers a request for it; only that it has not changed, where the browser has it already.</summary>
     public Task WriteAsync(HttpContext context)
     {
-        PageHeaders.Write(context.Response, _contentType);
+        ResponseHeaders.Set(context.Response, _contentType);
         context.Response.Headers.CacheControl = "no-cache";
         return TypedResults.Bytes(_bytes, _contentType, entityTag: _tag).ExecuteAsync(context);
     }
@@ -45,33 +46,5 @@ internal sealed class PageFile
     {
         Assembly assembly = typeof(PageFile).Assembly;
         return [.. assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).Select(name => new PageFile(assembly, name))];
-    }
-}
-
-/// <summary>Headers that keep a browser to what the page needs: its own files, and pictures that its user chose.</summary>
-internal static class PageHeaders
-{
-    private const string Policy =
-        "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-    /// <summary>Sets the headers.</summary>
-    public static void Write(HttpResponse response, string contentType)
-    {
-        response.ContentType = contentType;
-        IHeaderDictionary headers = response.Headers;
-        headers.ContentSecurityPolicy = Policy;
-        headers.XContentTypeOptions = "nosniff";
-        headers["Referrer-Policy"] = "no-referrer";
-        headers["Cross-Origin-Opener-Policy"] = "same-origin";
-        headers["Cross-Origin-Resource-Policy"] = "same-origin";
-    }
-
-    /// <summary>Writes a whole reply that no cache keeps, with these headers.</summary>
-    public static async Task WriteAsync(HttpContext context, string contentType, byte[] body)
-    {
-        Write(context.Response, contentType);
-        context.Response.Headers.CacheControl = "no-store";
-        context.Response.ContentLength = body.Length;
-        await context.Response.Body.WriteAsync(body, context.RequestAborted).ConfigureAwait(false);
     }
 }

@@ -61,6 +61,15 @@ internal sealed class ModelRegistry(IHostApplicationLifetime lifetime) : IDispos
         }
     }
 
+    /// <summary>Whether calls of one model are taken: another one's device may have failed.</summary>
+    /// <param name="model">As for <see cref="ModelCatalog.Find"/>.</param>
+    /// <param name="version">As for <see cref="ModelCatalog.Find"/>.</param>
+    /// <param name="modelField">As for <see cref="ModelCatalog.Find"/>.</param>
+    /// <param name="versionField">As for <see cref="ModelCatalog.Find"/>.</param>
+    /// <exception cref="ServerError">As <see cref="ModelCatalog.Find"/>.</exception>
+    public bool IsModelReady(string model, string version, string modelField = "model", string versionField = "version") =>
+        Taken is { All.Count: > 0 } models && !models.Find(model, version, modelField, versionField).Health.HasFailed;
+
     /// <summary>Takes calls with these models from now on, and with no others.</summary>
     public void Show(ModelCatalog models) => Volatile.Write(ref _models, models);
 

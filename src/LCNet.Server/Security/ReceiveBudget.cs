@@ -60,8 +60,9 @@ internal sealed class ReceiveBudget(ServerOptions options)
 }
 
 /// <summary>A request's body, whose bytes count from when they arrive until they are read. Not thread-safe, as any reader.</summary>
+/// <param name="isGrpc">Whether gRPC reads, which does not know a <see cref="ServerError"/>.</param>
 /// <param name="refused">Told of a refusal, once; the call then ends.</param>
-internal sealed class BudgetedReader(HttpContext context, ReceiveBudget budget, string client, Action<AdmissionRefusal> refused)
+internal sealed class BudgetedReader(HttpContext context, ReceiveBudget budget, string client, bool isGrpc, Action<AdmissionRefusal> refused)
     : PipeReader, IRequestBodyPipeFeature, IDisposable
 {
     private readonly PipeReader _inner = context.Request.BodyReader;
@@ -120,7 +121,8 @@ internal sealed class BudgetedReader(HttpContext context, ReceiveBudget budget, 
             _inner.AdvanceTo(result.Buffer.End);
             Set(0);
             refused(refusal);
-            throw GrpcErrors.ToException(ServerError.Refused(refusal));
+            var error = ServerError.Refused(refusal);
+            throw isGrpc ? GrpcErrors.ToException(error) : error;
         }
 
         _held = Math.Max(_held, result.Buffer.Length);
@@ -139,19 +141,21 @@ internal sealed class BudgetedReader(HttpContext context, ReceiveBudget budget, 
     }
 }
 
-/// <summary>Bounds what gRPC calls hold that have not arrived whole.</summary>
+/// <summary>Bounds what gRPC calls, and requests of the HTTP port that carry images, hold that have not arrived whole.</summary>
 internal sealed class ReceiveBudgetMiddleware(RequestDelegate next, ReceiveBudget budget, IClientIdentity identity, ServerMetrics metrics)
 {
-    /// <summary>Puts a reader that counts between a call and gRPC.</summary>
+    /// <summary>Puts a reader that counts in front of whoever reads the body.</summary>
     public async Task InvokeAsync(HttpContext context)
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>() is null)
+        EndpointMetadataCollection? endpoint = context.GetEndpoint()?.Metadata;
+        bool isGrpc = endpoint?.GetMetadata<GrpcMethodMetadata>() is not null;
+        if (!isGrpc && endpoint?.GetMetadata<MeasuredAttribute>() is null)
         {
             await next(context).ConfigureAwait(false);
             return;
         }
 
-        using var body = new BudgetedReader(context, budget, identity.Of(context), refusal =>
+        using var body = new BudgetedReader(context, budget, identity.Of(context), isGrpc, refusal =>
         {
             GrpcStatusMiddleware.Enter(context);
             metrics.Of(null).Refuse(refusal.Reason);

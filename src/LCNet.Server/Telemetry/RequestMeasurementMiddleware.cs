@@ -20,13 +20,15 @@ internal sealed class RequestMeasurementMiddleware(RequestDelegate next, ServerM
     public async Task InvokeAsync(HttpContext context)
     {
         EndpointMetadataCollection? endpoint = context.GetEndpoint()?.Metadata;
-        if (endpoint?.GetMetadata<GrpcMethodMetadata>() is not { } call)
+        GrpcMethodMetadata? call = endpoint?.GetMetadata<GrpcMethodMetadata>();
+        bool isMeasured = endpoint?.GetMetadata<MeasuredAttribute>() is not null;
+        if (call is null && !isMeasured)
         {
             await next(context).ConfigureAwait(false);
             return;
         }
 
-        MeasuredRequest? request = endpoint.GetMetadata<MeasuredAttribute>() is null ? null : new MeasuredRequest(metrics);
+        MeasuredRequest? request = isMeasured ? new MeasuredRequest(metrics) : null;
         context.Items[Request] = request;
         try
         {
@@ -34,9 +36,16 @@ internal sealed class RequestMeasurementMiddleware(RequestDelegate next, ServerM
         }
         finally
         {
-            StatusCode status = StatusOf(context);
+            StatusCode status = call is null ? HttpErrors.StatusOf(context) : StatusOf(context);
             request?.End(status);
-            RequestSpan.End(call.Method.FullName, status);
+            if (call is null)
+            {
+                RequestSpan.End(status);
+            }
+            else
+            {
+                RequestSpan.End(call.Method.FullName, status);
+            }
         }
     }
 
@@ -55,7 +64,7 @@ internal sealed class RequestMeasurementMiddleware(RequestDelegate next, ServerM
     }
 }
 
-/// <summary>Marks a gRPC method each of whose calls is one request to classify; <see cref="RequestMeasurementMiddleware"/> counts them.</summary>
+/// <summary>Marks a gRPC method, or as metadata an endpoint of the HTTP port, each of whose calls is one request to classify; <see cref="RequestMeasurementMiddleware"/> counts them.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class MeasuredAttribute : Attribute;
 
@@ -65,9 +74,14 @@ internal sealed class MeasuredRequest(ServerMetrics metrics)
     private readonly long _started = Stopwatch.GetTimestamp();
     private ModelMetrics? _model;
 
-    /// <summary>Says which model it is for; without that it is for none that is served.</summary>
+    /// <summary>Says which model it is for, once or again; without that it is for none that is served.</summary>
     public void Begin(ServedModel model)
     {
+        if (_model is not null)
+        {
+            return;
+        }
+
         _model = metrics.Of(model);
         _model.Begin();
     }

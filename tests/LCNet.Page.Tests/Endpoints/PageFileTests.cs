@@ -57,7 +57,6 @@ public sealed partial class PageFileTests(ServerFixture fixture)
     [InlineData("/")]
     [InlineData("/live/page.js")]
     [InlineData("/live/figures")]
-    [InlineData("/live/classify")]
     public async Task Page_TurnedOff_IsNotThere(string path)
     {
         await using TestServer server = await TestServer.StartAsync(fixture.OneModel, "Page=false");

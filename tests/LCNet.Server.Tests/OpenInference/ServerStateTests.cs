@@ -81,7 +81,7 @@ public sealed class ServerStateTests(ServerFixture fixture)
 
         Assert.Equal("LCNet.Serving", reply.Name);
         Assert.Matches(@"^\d+\.\d+\.\d+$", reply.Version);
-        Assert.Empty(reply.Extensions);
+        Assert.Equal(["binary_tensor_data"], reply.Extensions);
     }
 
     [Fact]

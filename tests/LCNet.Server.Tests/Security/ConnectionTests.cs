@@ -272,7 +272,7 @@ public sealed class ConnectionTests(ServerFixture fixture)
     public async Task Http1_BodyThatNeverComes_IsClosed()
     {
         using TcpClient slow = await ConnectAsync(fixture.One.Http.BaseAddress!);
-        await slow.GetStream().WriteAsync("POST /live/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\nx"u8.ToArray(), Token);
+        await slow.GetStream().WriteAsync("POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\nx"u8.ToArray(), Token);
 
         string reply = await ReadToEndAsync(slow);
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Google.Rpc;
 using Grpc.Core;
 using Inference;
@@ -74,6 +75,24 @@ public sealed class KeyLimitTests(ServerFixture fixture) : IDisposable
         RpcException refusal = await Assert.ThrowsAsync<RpcException>(() => limited.ClassifyAsync());
 
         Assert.Equal(StatusCode.ResourceExhausted, refusal.StatusCode);
+    }
+
+    [Fact]
+    public async Task HttpInference_ImagesPerSecondAreUsedUp_IsToldWhenToTryAgain()
+    {
+        await using TestServer server = await StartAsync(SecurityFiles.Entry("limited", _limited, imagesPerSecond: 0.01));
+        using var limited = new Somebody(server, _limited);
+        byte[] image = TestImages.Encode(SkiaSharp.SKEncodedImageFormat.Png, 1);
+        await limited.ClassifyAsync();
+
+        InferHttpReply refused = await InferHttp.SendAsync(limited.Http, InferHttp.Json(image), headers: ("Authorization", $"Bearer {_limited}"));
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/v1/classify", UriKind.Relative)) { Content = new ByteArrayContent(image) };
+        request.Headers.Authorization = new("Bearer", _limited);
+        using HttpResponseMessage classified = await limited.Http.SendAsync(request, Token);
+
+        Assert.Equal((HttpStatusCode.TooManyRequests, "the API key's images a second are used up"), (refused.Status, refused.Error));
+        Assert.Equal(HttpStatusCode.TooManyRequests, classified.StatusCode);
+        Assert.InRange(classified.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(150));
     }
 
     [Fact]

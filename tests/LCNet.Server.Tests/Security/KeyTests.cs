@@ -161,21 +161,51 @@ public sealed class KeyTests(ServerFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task LiveClassify_NoKey_IsRefusedAndABrowserAsksForIt()
+    public async Task HttpClassify_NoKey_IsRefusedAndABrowserAsksForIt()
     {
         using var somebody = new Somebody(_server);
         using var image = new ByteArrayContent(TestImages.Encode(SkiaSharp.SKEncodedImageFormat.Png, 1));
         image.Headers.ContentType = new("image/png");
 
-        using HttpResponseMessage response = await somebody.Http.PostAsync(new Uri("/live/classify", UriKind.Relative), image, Token);
+        using HttpResponseMessage response = await somebody.Http.PostAsync(new Uri("/v1/classify", UriKind.Relative), image, Token);
 
         Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
         Assert.Equal("Basic", Assert.Single(response.Headers.WwwAuthenticate).Scheme);
     }
 
     [Theory]
+    [InlineData("/v2")]
+    [InlineData("/v2/models/alpha")]
+    [InlineData("/v2/models/alpha/versions/3/ready")]
+    public async Task OpenInferenceHttp_AnyKey_IsNeeded(string path)
+    {
+        using var somebody = new Somebody(_server);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await somebody.GetAsync(path));
+        Assert.Equal(HttpStatusCode.Unauthorized, await somebody.GetAsync(path, "Bearer wrong"));
+        Assert.Equal(HttpStatusCode.OK, await somebody.GetAsync(path, $"Bearer {_key}"));
+    }
+
+    [Fact]
+    public async Task HttpInference_AnyKey_IsNeeded()
+    {
+        using var somebody = new Somebody(_server);
+        byte[] image = TestImages.Encode(SkiaSharp.SKEncodedImageFormat.Png, 1);
+        InferHttpReply refused = await InferHttp.SendAsync(somebody.Http, InferHttp.Json(image));
+
+        Assert.Equal((HttpStatusCode.Unauthorized, "an API key is needed, as authorization: Bearer KEY"), (refused.Status, refused.Error));
+        Assert.Equal(HttpStatusCode.OK, (await InferHttp.SendAsync(somebody.Http, InferHttp.Json(image), headers: ("Authorization", $"Bearer {_key}"))).Status);
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/v1/classify", UriKind.Relative)) { Content = new ByteArrayContent(image) };
+        request.Headers.Authorization = new("Bearer", _key);
+        using HttpResponseMessage classified = await somebody.Http.SendAsync(request, Token);
+        Assert.Equal(HttpStatusCode.OK, classified.StatusCode);
+    }
+
+    [Theory]
     [InlineData("/healthz")]
     [InlineData("/readyz")]
+    [InlineData("/v2/health/live")]
+    [InlineData("/v2/health/ready")]
     public async Task Health_NoKey_IsAnswered(string path)
     {
         using var somebody = new Somebody(_server);

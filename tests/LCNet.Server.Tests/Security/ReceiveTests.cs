@@ -46,6 +46,26 @@ public sealed class ReceiveTests(ServerFixture fixture)
         Assert.Equal("3", await UntilAsync(attacker, "3"));
     }
 
+    [Theory]
+    [InlineData("/v1/classify")]
+    [InlineData("/v2/models/alpha/infer")]
+    public async Task Http_BesideRequestsThatNeverEnd_OnlyTheirSenderIsRefused(string path)
+    {
+        await using TestServer server = await TestServer.StartAsync(fixture.OneModel, "MaxImageBytes=400000", "MaxReceiveBytes=1048576");
+        using var attacker = new HttpClient(LoopbackClient.Handler(Attacker)) { BaseAddress = server.Http.BaseAddress };
+        using var other = new HttpClient(LoopbackClient.Handler(Other)) { BaseAddress = server.Http.BaseAddress };
+        using var end = new CancellationTokenSource();
+        Task[] stalled = [.. Enumerable.Range(0, 2).Select(_ => PostAsync(attacker, path, Sent, end.Token))];
+
+        HttpStatusCode refused = await Eventually.GetAsync(() => PostAsync(attacker, path, int.MaxValue, TestContext.Current.CancellationToken), status => status == HttpStatusCode.TooManyRequests);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused);
+        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(other, path, int.MaxValue, TestContext.Current.CancellationToken));
+        await end.CancelAsync();
+        await Task.WhenAll(stalled).ContinueWith(_ => { }, TestContext.Current.CancellationToken, TaskContinuationOptions.None, TaskScheduler.Default);
+        await Eventually.GetAsync(() => PostAsync(attacker, path, int.MaxValue, TestContext.Current.CancellationToken), status => status == HttpStatusCode.BadRequest);
+    }
+
     private static HttpClient Client(TestServer server, string address) => new(LoopbackClient.Handler(address)) { BaseAddress = server.GrpcAddress };
 
     private static async Task<string?> UntilAsync(HttpClient client, string status) =>
@@ -66,6 +86,13 @@ public sealed class ReceiveTests(ServerFixture fixture)
         byte[] frame = RawRequest.Frame(new ClassifyRequest { EncodedImage = ByteString.CopyFrom(new byte[Size]) }.ToByteArray());
         using var part = new PartOf(frame, bytes);
         return (await RawRequest.SendAsync(client, new Uri(client.BaseAddress!, RawRequest.Classify), part, [], cancellation)).Status;
+    }
+
+    private static async Task<HttpStatusCode> PostAsync(HttpClient client, string path, int bytes, CancellationToken cancellation)
+    {
+        using var part = new PartOf(new byte[Size], bytes);
+        using HttpResponseMessage response = await client.PostAsync(new Uri(path, UriKind.Relative), part, cancellation);
+        return response.StatusCode;
     }
 
     private sealed class PartOf(byte[] body, int bytes) : HttpContent

@@ -53,6 +53,7 @@ public sealed class TlsTests(ServerFixture fixture) : IDisposable
 
         Assert.Equal(StatusCode.OK, (await caller.StatusAsync()).StatusCode);
         Assert.Equal(HttpStatusCode.OK, await caller.GetAsync("/metrics"));
+        Assert.Equal(HttpStatusCode.OK, (await InferHttp.SendAsync(caller.Http, InferHttp.Json(TestImages.Encode(SkiaSharp.SKEncodedImageFormat.Png, 1)))).Status);
     }
 
     [Fact]
@@ -71,6 +72,10 @@ public sealed class TlsTests(ServerFixture fixture) : IDisposable
         Assert.Equal(HttpStatusCode.OK, await stranger.GetAsync("/readyz"));
         Assert.Equal(HttpStatusCode.Forbidden, await stranger.GetAsync("/metrics"));
         Assert.Equal(HttpStatusCode.Forbidden, await stranger.GetAsync("/live/figures"));
+        Assert.Equal(HttpStatusCode.OK, await stranger.GetAsync("/v2/health/ready"));
+        Assert.Equal(HttpStatusCode.Forbidden, await stranger.GetAsync("/v2/models/alpha"));
+        InferHttpReply refused = await InferHttp.SendAsync(stranger.Http, InferHttp.Json(TestImages.Encode(SkiaSharp.SKEncodedImageFormat.Png, 1)));
+        Assert.Equal((HttpStatusCode.Forbidden, "a client certificate is needed"), (refused.Status, refused.Error));
     }
 
     [Fact]

@@ -96,8 +96,8 @@ const ask = async signal => {
   }
 
   // A dial that nobody turned leaves the effort to the server: its steps may not hit it.
-  const query = new URLSearchParams({ model: serving?.model.name ?? '', ...(turned && { effort: byId('dial').value }) });
-  const response = await fetch(`live/classify?${query}`, {
+  const query = new URLSearchParams({ model: serving?.model.name ?? '', include_plan: true, ...(turned && { effort: byId('dial').value }) });
+  const response = await fetch(`v1/classify?${query}`, {
     method: 'POST',
     body: chosen,
     headers: { 'Content-Type': chosen.type.startsWith('image/') ? chosen.type : 'application/octet-stream' },
@@ -127,20 +127,25 @@ const refuse = message => {
 const show = reply => {
   byId('problem').hidden = true;
   const [first] = reply.predictions;
-  const run = reply.blocks.filter(block => block.kept.length > 0).length;
-  byId('answer-text').textContent = `${first.label}, ${percent(first.probability)} sure. ${run} of ${reply.blocks.length} blocks ran at effort ${effort(reply.effort)}.`;
+  const { blocks, effort: used, ...bill } = reply.compute;
+  const run = blocks.filter(block => block.executed).length;
+  byId('answer-text').textContent = `${first.label}, ${percent(first.probability)} sure. ${run} of ${blocks.length} blocks ran at effort ${effort(used)}.`;
   byId('predictions').replaceChildren(...reply.predictions.map(prediction => {
     const item = element('li', '', '', element('span', 'label', prediction.label), bar(prediction.probability), element('span', 'share', percent(prediction.probability)));
     item.dataset.index = prediction.index;
     return item;
   }));
-  figure('bill-planned', reply.plannedFlops, flops);
-  figure('bill-dense', reply.denseFlops, flops);
-  figure('bill-share', reply.plannedFlops / reply.denseFlops, percent);
-  figure('bill-execute', reply.executeUs / 1e3, number);
-  figure('bill-queue', reply.queueUs / 1e3, number);
-  byId('bill-planned').title = `${count(reply.plannedFlops)} FLOPs, ${count(reply.gateFlops)} of them gates`;
-  drawPlan(reply.blocks);
+
+  // 64-bit numbers are texts in gRPC's JSON.
+  const planned = Number(bill.plannedFlops);
+  const dense = Number(bill.denseFlops);
+  figure('bill-planned', planned, flops);
+  figure('bill-dense', dense, flops);
+  figure('bill-share', planned / dense, percent);
+  figure('bill-execute', Number(bill.executeUs) / 1e3, number);
+  figure('bill-queue', Number(bill.queueUs) / 1e3, number);
+  byId('bill-planned').title = `${count(planned)} FLOPs, ${count(Number(bill.gateFlops))} of them gates`;
+  drawPlan(blocks);
   byId('answer').hidden = false;
   byId('plan-area').hidden = false;
 };

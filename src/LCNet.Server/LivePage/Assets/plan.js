@@ -10,25 +10,24 @@ const inset = 0.1;
 export const drawPlan = blocks => byId('plan').replaceChildren(...blocks.map(row));
 
 const row = (block, i) => {
-  const run = block.kept.length > 0;
-  const said = run ? `${block.kept.length} of ${block.channels}` : 'skipped';
-  const item = element('li', run ? '' : 'skipped', '', element('span', 'name', String(i)), drawing(block, i, said), element('span', 'said', said));
-  item.dataset.kept = block.kept.join(' ');
-  item.dataset.channels = block.channels;
+  const said = block.executed ? `${block.channels.length} of ${block.channelsTotal}` : 'skipped';
+  const item = element('li', block.executed ? '' : 'skipped', '', element('span', 'name', String(i)), drawing(block, i, said), element('span', 'said', said));
+  item.dataset.kept = block.channels.join(' ');
+  item.dataset.channels = block.channelsTotal;
   return item;
 };
 
 const drawing = (block, i, said) => {
-  const kept = new Set(block.kept);
-  const all = Array.from({ length: block.channels }, (_, channel) => channel);
+  const kept = new Set(block.channels);
+  const all = Array.from({ length: block.channelsTotal }, (_, channel) => channel);
   const made = svg('svg', {
-    viewBox: `0 0 ${columns} ${Math.ceil(block.channels / columns)}`,
+    viewBox: `0 0 ${columns} ${Math.ceil(block.channelsTotal / columns)}`,
     role: 'img',
     'aria-label': `Block ${i}: ${said}${kept.size > 0 ? ' channels' : ''}`,
   });
   made.append(
     svg('path', { class: 'off', d: all.filter(channel => !kept.has(channel)).map(cell).join('') }),
-    svg('path', { class: 'on', d: block.kept.map(cell).join('') }));
+    svg('path', { class: 'on', d: block.channels.map(cell).join('') }));
   return made;
 };
 

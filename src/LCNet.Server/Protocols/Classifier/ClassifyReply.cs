@@ -9,15 +9,16 @@ namespace LCNet.Server.Protocols.Classifier;
 internal static class ClassifyReply
 {
     /// <summary>Makes the reply. Nothing of the result is kept.</summary>
+    /// <param name="request">Checked.</param>
     /// <param name="waited">Before the engine had the image.</param>
-    public static ClassifyResponse From(string id, ServedModel model, int topK, TimeSpan waited, InferenceResult result)
+    public static ClassifyResponse From(ClassifyRequest request, ServedModel model, int topK, TimeSpan waited, InferenceResult result)
     {
         var reply = new ClassifyResponse
         {
-            Id = id,
+            Id = request.Id,
             Model = model.ModelName,
             Version = model.Version,
-            Compute = Cost(model.Engine, waited, result),
+            Compute = Cost(model.Engine, waited, result, request.IncludePlan),
         };
         foreach ((int index, float probability) in Predictions.Top(result.Logits, topK))
         {
@@ -27,7 +28,7 @@ internal static class ClassifyReply
         return reply;
     }
 
-    private static Compute Cost(InferenceEngine engine, TimeSpan waited, InferenceResult result)
+    private static Compute Cost(InferenceEngine engine, TimeSpan waited, InferenceResult result, bool includesPlan)
     {
         ImagePlan plan = result.Plan;
         var compute = new Compute
@@ -45,14 +46,30 @@ internal static class ClassifyReply
         compute.Blocks.Capacity = plan.Blocks;
         for (int block = 0; block < plan.Blocks; block++)
         {
-            compute.Blocks.Add(new BlockCompute
+            var cost = new BlockCompute
             {
                 Executed = plan.Runs(block),
                 ChannelsRetained = plan.Kept(block).Length,
                 ChannelsTotal = engine.Bundle.Manifest.Blocks[block].Channels,
-            });
+            };
+            if (includesPlan && cost.Executed)
+            {
+                Describe(plan, block, cost);
+            }
+
+            compute.Blocks.Add(cost);
         }
 
         return compute;
+    }
+
+    private static void Describe(ImagePlan plan, int block, BlockCompute cost)
+    {
+        cost.Scale = plan.LayerScale(block);
+        cost.Channels.Capacity = plan.Kept(block).Length;
+        foreach (long channel in plan.Kept(block))
+        {
+            cost.Channels.Add((int)channel);
+        }
     }
 }

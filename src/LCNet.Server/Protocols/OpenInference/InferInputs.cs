@@ -20,9 +20,10 @@ internal static class InferInputs
 
     /// <summary>Reads the images of a request.</summary>
     /// <param name="request">From a caller: anything may be in it.</param>
+    /// <param name="fields">Names of its fields, for what is wrong with them.</param>
     /// <param name="input">What the network takes.</param>
     /// <param name="problems">Takes a line a breach; the images mean nothing where there is one.</param>
-    public static IReadOnlyList<ImageInput> Read(ModelInferRequest request, InputSpec input, int maxBatch, List<string> problems)
+    public static IReadOnlyList<ImageInput> Read(ModelInferRequest request, InferFields fields, InputSpec input, int maxBatch, List<string> problems)
     {
         if (request.Inputs.Count != 1)
         {
@@ -45,10 +46,10 @@ internal static class InferInputs
             problems.Add($"{Field}.datatype: {ServerError.Quote(tensor.Datatype)} is not {datatype}, the type of {tensor.Name}");
         }
 
-        return ReadContents(request, input, files, CountOf(tensor, files, input, maxBatch, problems), problems);
+        return ReadContents(request, fields, input, files, CountOf(tensor, files, input, maxBatch, problems), problems);
     }
 
-    private static IReadOnlyList<ImageInput> ReadContents(ModelInferRequest request, InputSpec input, bool files, int? count, List<string> problems)
+    private static IReadOnlyList<ImageInput> ReadContents(ModelInferRequest request, InferFields fields, InputSpec input, bool files, int? count, List<string> problems)
     {
         InferTensorContents contents = request.Inputs[0].Contents ?? new InferTensorContents();
         if (request.RawInputContents.Count == 0)
@@ -60,8 +61,8 @@ internal static class InferInputs
             }
 
             return count is not int given ? []
-                : files ? TypedImages.Files(contents.BytesContents, given, $"{Field}.contents.{list}", problems)
-                : TypedImages.Tensors(contents.Fp32Contents, given, input.Length, $"{Field}.contents.{list}", problems);
+                : files ? TypedImages.Files(contents.BytesContents, given, fields.Typed(list), problems)
+                : TypedImages.Tensors(contents.Fp32Contents, given, input.Length, fields.Typed(list), problems);
         }
 
         if (InferContents.Lists(contents).Any())
@@ -76,8 +77,8 @@ internal static class InferInputs
 
         ReadOnlyMemory<byte> raw = request.RawInputContents[0].Memory;
         return count is not int n ? []
-            : files ? RawImages.Files(raw, n, $"{RawField}[0]", problems)
-            : RawImages.Tensors(raw, n, input.Length, $"{RawField}[0]", problems);
+            : files ? RawImages.Files(raw, n, fields.Raw, problems)
+            : RawImages.Tensors(raw, n, input.Length, fields.Raw, problems);
     }
 
     private static int? CountOf(InferInputTensor tensor, bool files, InputSpec input, int maxBatch, List<string> problems)

@@ -17,6 +17,7 @@ internal static class InferMetadata
     {
         Name = "LCNet.Serving",
         Version = typeof(InferMetadata).Assembly.GetName().Version?.ToString(3) ?? string.Empty,
+        Extensions = { "binary_tensor_data" },
     };
 
     /// <summary>Describes a model.</summary>

@@ -1,6 +1,5 @@
 using Grpc.Core;
 using Inference;
-using LCNet.Server.Configuration;
 using LCNet.Server.Inference;
 using LCNet.Server.Models;
 using LCNet.Server.Telemetry;
@@ -8,7 +7,7 @@ using LCNet.Server.Telemetry;
 namespace LCNet.Server.Protocols.OpenInference;
 
 /// <summary>The service <c>inference.GRPCInferenceService</c>, for clients of the Open Inference Protocol. Thread-safe.</summary>
-internal sealed class OpenInferenceService(ModelRegistry registry, InferencePipeline pipeline, Callers callers, ServerOptions options) : GRPCInferenceService.GRPCInferenceServiceBase
+internal sealed class OpenInferenceService(ModelRegistry registry, InferHandler handler, Callers callers) : GRPCInferenceService.GRPCInferenceServiceBase
 {
     public override Task<ServerLiveResponse> ServerLive(ServerLiveRequest request, ServerCallContext context) =>
         Task.FromResult(new ServerLiveResponse { Live = true });
@@ -18,8 +17,7 @@ internal sealed class OpenInferenceService(ModelRegistry registry, InferencePipe
 
     public override Task<ModelReadyResponse> ModelReady(ModelReadyRequest request, ServerCallContext context) => Task.FromResult(new ModelReadyResponse
     {
-        // Of the model that it names: another one's device may have failed.
-        Ready = registry.Taken is { All.Count: > 0 } models && !models.Find(request.Name, request.Version, "name", "version").Health.HasFailed,
+        Ready = registry.IsModelReady(request.Name, request.Version, "name", "version"),
     });
 
     public override Task<ServerMetadataResponse> ServerMetadata(ServerMetadataRequest request, ServerCallContext context) =>
@@ -31,17 +29,8 @@ internal sealed class OpenInferenceService(ModelRegistry registry, InferencePipe
     [Measured]
     public override async Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context)
     {
-        using ModelUse use = registry.Use(request.ModelName, request.ModelVersion, "model_name", "model_version");
-        ServedModel model = use.Model;
-        MeasuredRequest measured = RequestMeasurementMiddleware.Of(context);
-        measured.Begin(model);
-        InferBatch batch = InferRules.Check(request, model, options);
-        var rows = new InferRows(model, batch.Images.Count);
-
-        var inference = new InferenceRequest(model, batch.Images, batch.Budget, callers.Of(context), IsBatch: true);
-        await pipeline.RunAsync(inference, rows.Set, context.CancellationToken).ConfigureAwait(false);
-        measured.Answer(model, rows);
-        return InferReply.From(request.Id, model, batch, rows);
+        InferAnswer answer = await handler.RunAsync(request, InferFields.Grpc, RequestMeasurementMiddleware.Of(context), callers.Of(context), context.CancellationToken).ConfigureAwait(false);
+        return InferReply.From(request.Id, answer);
     }
 
     private ServedModel Find(string name, string version) => registry.Models.Find(name, version, "name", "version");

@@ -1,8 +1,8 @@
 using System.Text.Json.Serialization.Metadata;
 using LCNet.Server.Configuration;
 using LCNet.Server.Errors;
-using LCNet.Server.LivePage;
 using LCNet.Server.Models;
+using LCNet.Server.Protocols.Http;
 
 namespace LCNet.Server.Protocols.Repository;
 
@@ -20,10 +20,9 @@ internal static class RepositoryExtensions
         ModelManager models = app.ServiceProvider.GetRequiredService<ModelManager>();
         void Map(string path, string[] parameters, Func<string, RepositoryRequest, (int Status, IResult? Body)> answer) => app.MapPost(path, async context =>
         {
-            if (!LiveRequest.IsOwn(context.Request))
+            if (!UploadedImage.IsOwn(context.Request))
             {
-                context.Response.StatusCode = StatusCodes.Status403Forbidden;
-                return;
+                throw ServerError.OtherPage();
             }
 
             (RepositoryRequest? request, string? problem) = await RepositoryRequest.ReadAsync(context.Request, parameters).ConfigureAwait(false);
@@ -68,7 +67,7 @@ internal static class RepositoryExtensions
     private static (int Status, IResult? Body) NotFound(string message) => Error(StatusCodes.Status404NotFound, message);
 
     private static (int Status, IResult? Body) Error(int status, string message) =>
-        (status, Json(new RepositoryError(message.ReplaceLineEndings(" ")), RepositoryJson.Default.RepositoryError));
+        (status, Json(new InferenceProblem(message.ReplaceLineEndings(" ")), ErrorJson.Readable.InferenceProblem));
 
     private static IResult Json<T>(T value, JsonTypeInfo<T> type) => Results.Json(value, type);
 }

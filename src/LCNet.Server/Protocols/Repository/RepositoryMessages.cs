@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using LCNet.Server.Errors;
-using LCNet.Server.LivePage;
+using LCNet.Server.Protocols.Http;
 
 namespace LCNet.Server.Protocols.Repository;
 
@@ -18,7 +18,7 @@ internal sealed record RepositoryRequest(bool Ready)
     {
         try
         {
-            ReadOnlyMemory<byte> body = await LiveBody.ReadAsync(request, MaxBytes, request.HttpContext.RequestAborted).ConfigureAwait(false);
+            ReadOnlyMemory<byte> body = await RequestBody.ReadAsync(request, MaxBytes, string.Empty, "the request").ConfigureAwait(false);
             if (body.IsEmpty)
             {
                 return (new RepositoryRequest(false), null);
@@ -27,11 +27,11 @@ internal sealed record RepositoryRequest(bool Ready)
             using JsonDocument document = JsonDocument.Parse(body);
             return Read(document.RootElement, parameters);
         }
-        catch (ServerError)
+        catch (ServerError error) when (error.HttpStatus == StatusCodes.Status413PayloadTooLarge)
         {
             return (null, $"the request has more than {MaxBytes} bytes; a model is loaded from the folder alone, and its files cannot be sent");
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             return (null, "the request is not a JSON object");
         }
@@ -75,12 +75,7 @@ internal sealed record RepositoryRequest(bool Ready)
 /// <param name="Reason">Why what lies in its folder could not be loaded; empty where nothing is wrong.</param>
 internal sealed record RepositoryModel(string Name, string Version, string State, string Reason);
 
-/// <summary>Why a call of the repository did nothing, or not all.</summary>
-/// <param name="Error">For people.</param>
-internal sealed record RepositoryError(string Error);
-
 /// <summary>Writes what the calls of the repository answer, without reflection.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(RepositoryModel[]))]
-[JsonSerializable(typeof(RepositoryError))]
 internal sealed partial class RepositoryJson : JsonSerializerContext;

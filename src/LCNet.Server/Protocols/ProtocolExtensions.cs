@@ -7,22 +7,28 @@ using LCNet.Server.Configuration;
 using LCNet.Server.Errors;
 using LCNet.Server.Inference;
 using LCNet.Server.Protocols.Classifier;
+using LCNet.Server.Protocols.Http;
 using LCNet.Server.Protocols.OpenInference;
+using Microsoft.AspNetCore.ResponseCompression;
 using ReflectionV1 = Grpc.Reflection.V1.ServerReflection;
 using ReflectionV1Alpha = Grpc.Reflection.V1Alpha.ServerReflection;
 using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace LCNet.Server.Protocols;
 
-/// <summary>Adds the services <c>lcnet.v1.Classifier</c> and <c>inference.GRPCInferenceService</c>, server reflection, and the way of every image that comes by them.</summary>
-internal static class GrpcExtensions
+/// <summary>Adds what answers requests: the gRPC services and reflection, the endpoints of the HTTP port beside them, and the way of every image that comes by any of them.</summary>
+internal static class ProtocolExtensions
 {
-    /// <summary>Adds what the services need.</summary>
-    public static IServiceCollection AddGrpcProtocols(this IServiceCollection services, ServerOptions options)
+    /// <summary>Adds all protocols.</summary>
+    public static IServiceCollection AddProtocols(this IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton<Callers>();
         services.AddSingleton<InferencePipeline>();
         services.AddSingleton<ClassifyStreams>();
+        services.AddSingleton<ClassifyHandler>();
+        services.AddSingleton<InferHandler>();
+        services.AddSingleton<InferEndpoints>();
+        services.AddSingleton<ClassifyEndpoint>();
         services.AddSingleton<ClassifierService>();
         services.AddSingleton<OpenInferenceService>();
         services.AddSingleton<GrpcErrorInterceptor>();
@@ -32,6 +38,14 @@ internal static class GrpcExtensions
             grpc.Interceptors.Add<GrpcErrorInterceptor>();
         });
         services.AddReflection();
+
+        // Of the Open Inference Protocol, whose clients ask for it. Nothing secret is in a reply that somebody could guess from its compressed size.
+        services.AddResponseCompression(compression =>
+        {
+            compression.EnableForHttps = true;
+            compression.Providers.Add<GzipCompressionProvider>();
+            compression.MimeTypes = ["application/json", "application/octet-stream"];
+        });
         return services;
     }
 
