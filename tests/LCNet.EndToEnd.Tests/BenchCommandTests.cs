@@ -16,13 +16,14 @@ public sealed class BenchCommandTests(ServerProcess server)
         {
             (int exitCode, _, string error) = await Repository.LcnetAsync(
                 "bench", Repository.Bundle, "--images", "2", "--repetitions", "1", "--data", Repository.Samples,
-                "--server", server.Address, "--pid", server.ProcessId, "--requests", "40", "--json", file);
+                "--server", server.Address, "--http", $"http://127.0.0.1:{server.HttpPort}", "--pid", server.ProcessId, "--requests", "40", "--json", file);
 
             Assert.True(exitCode == 0, error);
             JsonElement report = JsonDocument.Parse(await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).RootElement.GetProperty("server");
             Assert.Equal(40, report.GetProperty("requests").GetInt32());
             Assert.InRange(report.GetProperty("server_us").GetDouble(), 1, 60e6);
             Assert.InRange(report.GetProperty("engine_us").GetDouble(), 1, 60e6);
+            Assert.Equal(report.GetProperty("http").GetProperty("server_us").GetDouble() / report.GetProperty("server_us").GetDouble(), report.GetProperty("http").GetProperty("ratio").GetDouble(), 1e-9);
             Assert.Equal(report.GetProperty("server_us").GetDouble() / report.GetProperty("engine_us").GetDouble(), report.GetProperty("ratio").GetDouble(), 1e-9);
         }
         finally

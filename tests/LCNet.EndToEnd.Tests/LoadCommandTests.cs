@@ -12,10 +12,12 @@ public sealed class LoadCommandTests(ServerProcess server)
     [InlineData("--concurrency", "4", 1)]
     [InlineData("--rate", "40", 1)]
     [InlineData("--concurrency", "4", 8)]
-    public async Task Load_ShippedImages_AccountsForEveryRequest(string loop, string value, int batch)
+    [InlineData("--concurrency", "4", 1, true)]
+    public async Task Load_ShippedImages_AccountsForEveryRequest(string loop, string value, int batch, bool isHttp = false)
     {
+        string[] http = isHttp ? ["--http", $"http://127.0.0.1:{server.HttpPort}"] : [];
         (int exitCode, string output, string error) = await Repository.LcnetAsync(
-            "load", Repository.Samples, "--server", server.Address, loop, value, "--batch", $"{batch}", "--seconds", "1", "--warm-up", "0.5", "--effort", "0.5", "--deadline", "60", "--json");
+            ["load", Repository.Samples, .. http, "--server", server.Address, loop, value, "--batch", $"{batch}", "--seconds", "1", "--warm-up", "0.5", "--effort", "0.5", "--deadline", "60", "--json"]);
 
         Assert.True(exitCode == 0, error);
         JsonElement report = JsonDocument.Parse(output).RootElement;
@@ -58,6 +60,7 @@ public sealed class LoadCommandTests(ServerProcess server)
 
     [Theory]
     [InlineData("--server", "http://example.org:8001", "no address of this machine")]
+    [InlineData("--http", "http://example.org:8000", "--http: 'http://example.org:8000' is no address")]
     [InlineData("--rate", "1000000", "--rate: 1000000 is outside")]
     [InlineData("--batch", "0", "--batch: 0 is outside")]
     [InlineData("--seconds", "86400", "--seconds: 86400 is outside")]

@@ -29,6 +29,7 @@ internal static class BenchCommand
         var keep = NumberOption.Of<double>("--keep", "Share of channels that the synthetic network keeps.", 0.5);
         var models = new Option<string?>("--models") { Description = "Folder to keep the synthetic bundle in, for a server to serve." };
         var server = new Option<string?>("--server") { Description = "A server of the bundle on this machine, for example http://127.0.0.1:8001, whose processor time a request is measured; needs --pid and --data." };
+        var http = new Option<string?>("--http") { Description = "With --server: its HTTP port, for example http://127.0.0.1:8000, to measure POST /v1/classify beside gRPC." };
         var process = NumberOption.Of<int>("--pid", "The server's process.");
         var requests = NumberOption.Of<int>("--requests", "Requests to the server at each alternation.", 4000);
         var against = new Option<string[]>("--against") { Description = "Bundles of static networks (lcnet train --gates none): measure each calibrated effort against them, at equal accuracy, instead of --effort and --max-flops.", AllowMultipleArgumentsPerToken = true };
@@ -37,7 +38,7 @@ internal static class BenchCommand
         var json = new Option<string?>("--json") { Description = "Write the results to this file." };
         var command = new Command("bench", "Measure what skipping saves in time, against the static network in ONNX Runtime.")
         {
-            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, models, server, process, requests, against, calibrate, plot, json,
+            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, models, server, http, process, requests, against, calibrate, plot, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -92,7 +93,7 @@ internal static class BenchCommand
                     $"{opened.Manifest.Model}/{opened.Manifest.Version}", inputs.Length, parsed.GetValue(repetitions), EffortTimes.Machine(), [.. settings.Select(setting => benchmark.Measure(setting, cancellation))]);
                 if (parsed.GetValue(server) is string address)
                 {
-                    var load = new LoadSettings { Server = LoadCommand.Loopback(address), Process = parsed.GetValue(process), Effort = parsed.GetValue(effort)![0] };
+                    var load = new LoadSettings { Server = LoadCommand.Loopback(address), Http = parsed.GetValue(http) is string port ? LoadCommand.Loopback(port, "--http") : null, Process = parsed.GetValue(process), Effort = parsed.GetValue(effort)![0] };
                     var served = new ServerBenchmark(opened, load, LoadImages.Read(parsed.GetValue(data)!, load.Seed), parsed.GetValue(repetitions));
                     report = report with { Server = await served.MeasureAsync(parsed.GetValue(requests), cancellation) };
                 }
@@ -204,6 +205,10 @@ internal static class BenchCommand
         {
             Console.WriteLine(
                 $"server: {server.ServerUs:F0} µs of processor time a request, {server.Ratio:F2} ({server.Lowest:F2}–{server.Highest:F2}) times the engine's {server.EngineUs:F0} µs; {server.Requests} requests");
+            if (server.Http is { } http)
+            {
+                Console.WriteLine($"        by HTTP {http.ServerUs:F0} µs, {http.Ratio:F2} ({http.Lowest:F2}–{http.Highest:F2}) times that by gRPC");
+            }
         }
     }
 

@@ -17,7 +17,14 @@ internal sealed record BenchReport(string Model, int Images, int Repetitions, st
 /// <param name="Ratio">The one over the other: median over the alternations.</param>
 /// <param name="Lowest">The lowest ratio of an alternation.</param>
 /// <param name="Highest">The highest.</param>
-internal sealed record ServerReport(int Requests, double ServerUs, double EngineUs, double Ratio, double Lowest, double Highest);
+internal sealed record ServerReport(int Requests, double ServerUs, double EngineUs, double Ratio, double Lowest, double Highest, HttpReport? Http = null);
+
+/// <summary>What the same requests cost the server by <c>POST /v1/classify</c>.</summary>
+/// <param name="ServerUs">Processor time a request in microseconds: median over the alternations.</param>
+/// <param name="Ratio">Over that by gRPC: median over the alternations.</param>
+/// <param name="Lowest">The lowest ratio of an alternation.</param>
+/// <param name="Highest">The highest ratio of an alternation.</param>
+internal sealed record HttpReport(double ServerUs, double Ratio, double Lowest, double Highest);
 
 /// <summary>Results at one setting of the dial.</summary>
 /// <param name="Setting">The setting.</param>

@@ -26,6 +26,7 @@ internal static class LoadCommand
     {
         var images = new Argument<string>("images") { Description = "Folder of images with one sub-folder a class, or a text file with the path of an image a line." };
         var server = new Option<string>("--server") { Description = "The server, on this machine.", DefaultValueFactory = _ => "http://127.0.0.1:8001" };
+        var http = new Option<string?>("--http") { Description = "The server's HTTP port, for example http://127.0.0.1:8000: images are sent by POST /v1/classify instead of gRPC." };
         var from = new Option<string?>("--from") { Description = "Loopback address to connect from, for example 127.0.0.2: to the server, another client." };
         var rate = NumberOption.Of<double>("--rate", "Open loop: requests a second, whether or not the server keeps up. Left out: a closed loop.");
         var concurrency = NumberOption.Of<int>("--concurrency", "Closed loop, and warming up: requests at a time.", 16);
@@ -41,13 +42,14 @@ internal static class LoadCommand
         var json = new Option<bool>("--json") { Description = "Print JSON." };
         var command = new Command("load", "Load a server on this machine, and print goodput, latencies, refusals, effort and accuracy.")
         {
-            images, server, from, rate, concurrency, batch, connections, seconds, warm, deadline, objective, effort, process, seed, json,
+            images, server, http, from, rate, concurrency, batch, connections, seconds, warm, deadline, objective, effort, process, seed, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
             var settings = new LoadSettings
             {
                 Server = Loopback(parsed.GetValue(server)!),
+                Http = parsed.GetValue(http) is string port ? Loopback(port, "--http") : null,
                 From = parsed.GetValue(from) is string source ? LoopbackAddress("--from", source) : null,
                 Rate = parsed.GetValue(rate) is double perSecond ? Between("--rate", perSecond, 0.1, MaxRate) : null,
                 Concurrency = (int)Between("--concurrency", parsed.GetValue(concurrency), 1, MaxConcurrency),
@@ -61,6 +63,11 @@ internal static class LoadCommand
                 Process = parsed.GetValue(process),
                 Seed = parsed.GetValue(seed),
             };
+            if (settings is { Http: not null, Batch: > 1 })
+            {
+                throw new ArgumentException("--http sends one image a request; --batch goes with gRPC.");
+            }
+
             LoadReport report = await RunAsync(settings, parsed.GetValue(images)!, cancellation);
             Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(report, Json) : Text(report));
             return 0;
@@ -99,11 +106,11 @@ internal static class LoadCommand
 
     /// <summary>The address of a server that may be loaded: on this machine.</summary>
     /// <exception cref="ArgumentException">It is none.</exception>
-    internal static Uri Loopback(string text)
+    internal static Uri Loopback(string text, string option = "--server")
     {
         if (!Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) || uri.Scheme != Uri.UriSchemeHttp || !uri.IsLoopback)
         {
-            throw new ArgumentException($"--server: '{text}' is no address of this machine like http://127.0.0.1:8001; only those are loaded.");
+            throw new ArgumentException($"{option}: '{text}' is no address of this machine like http://127.0.0.1:8001; only those are loaded.");
         }
 
         return uri;

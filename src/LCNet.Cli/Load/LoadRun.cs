@@ -36,8 +36,8 @@ internal sealed class LoadRun : IDisposable
         {
             Model model = await new Classifier.ClassifierClient(channels[0]).GetModelAsync(
                 new GetModelRequest(), deadline: DateTime.UtcNow + settings.Deadline, cancellationToken: cancellation);
-            ILoadCalls calls = settings.Batch == 1
-                ? new ClassifyCalls(channels, images, settings.Effort)
+            ILoadCalls calls = settings.Http is { } http ? new HttpCalls(http, channels.Select(_ => Handler(settings)), images, settings.Effort)
+                : settings.Batch == 1 ? new ClassifyCalls(channels, images, settings.Effort)
                 : new InferCalls(channels, images, settings.Batch, model.Name, settings.Effort);
             return new LoadRun(settings, channels, model, calls);
         }
@@ -102,7 +102,11 @@ internal sealed class LoadRun : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _channels.ForEach(channel => channel.Dispose());
+    public void Dispose()
+    {
+        (_calls as IDisposable)?.Dispose();
+        _channels.ForEach(channel => channel.Dispose());
+    }
 
     private async Task<IReadOnlyCollection<LoadSample>> CloseAsync(Func<int, bool> goesOn, CancellationToken cancellation)
     {

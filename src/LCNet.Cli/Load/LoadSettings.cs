@@ -8,6 +8,9 @@ internal sealed record LoadSettings
     /// <summary>Address of the server, a loopback address.</summary>
     public required Uri Server { get; init; }
 
+    /// <summary>Address of the server's HTTP port, a loopback address, where images are sent by <c>POST /v1/classify</c>; null for gRPC.</summary>
+    public Uri? Http { get; init; }
+
     /// <summary>Source address of the connections, another client to the server; null for the usual one.</summary>
     public IPAddress? From { get; init; }
 

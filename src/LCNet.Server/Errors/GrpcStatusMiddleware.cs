@@ -21,6 +21,7 @@ internal sealed class GrpcStatusMiddleware(RequestDelegate next, ServerOptions o
     private static readonly object Entered = new();
     private static readonly string Unknown = Text(StatusCode.Unknown);
     private static readonly string Internal = Text(StatusCode.Internal);
+    private static readonly string Unimplemented = Text(StatusCode.Unimplemented);
     private static readonly string ResourceExhausted = Text(StatusCode.ResourceExhausted);
 
     /// <summary>Puts right the status of every gRPC call.</summary>
@@ -98,6 +99,10 @@ internal sealed class GrpcStatusMiddleware(RequestDelegate next, ServerOptions o
         {
             // For example that the message is incomplete; gRPC's own words say it best.
             Set(headers, StatusCode.InvalidArgument, headers[MessageHeader].ToString());
+        }
+        else if (headers[StatusHeader] == Unimplemented)
+        {
+            Set(headers, StatusCode.Unimplemented, $"{ServerError.Quote(context.Request.Path)} is not implemented");
         }
         else if (headers[StatusHeader] == ResourceExhausted)
         {

@@ -114,7 +114,9 @@ internal sealed class InferencePipeline(ServerMetrics metrics, TimeProvider time
             _decoding.Release();
         }
 
-        metrics.Of(model).Decode(Stopwatch.GetElapsedTime(began));
+        TimeSpan duration = Stopwatch.GetElapsedTime(began);
+        metrics.Of(model).Decode(duration);
+        model.Counters.Decode.Add(duration);
     }
 
     private void Run(ServedModel model, ComputeBudget budget, ModelWorker worker, CancellationToken cancellation)

@@ -26,6 +26,7 @@ internal sealed class ServedModel : IDisposable
     {
         Engine = engine;
         Version = engine.Bundle.Manifest.Version.ToString(CultureInfo.InvariantCulture);
+        Counters = new InferenceCounters(time);
         Health = new ModelHealth(options.MaxFailures);
         Queue = new AdmissionQueue(options.Admission(engine.Bundle.Flops.Dense), time);
         _workers = [.. Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ModelWorker(engine, options.ImageLimits, Queue))];
@@ -57,6 +58,9 @@ internal sealed class ServedModel : IDisposable
 
     /// <summary>Its class names, in the order of the logits.</summary>
     public IReadOnlyList<string> Labels => Engine.Bundle.Manifest.Labels;
+
+    /// <summary>What it has done since it was loaded.</summary>
+    public InferenceCounters Counters { get; }
 
     /// <summary>Whether its device works.</summary>
     public ModelHealth Health { get; }

@@ -9,6 +9,7 @@ using LCNet.Server.Inference;
 using LCNet.Server.Protocols.Classifier;
 using LCNet.Server.Protocols.Http;
 using LCNet.Server.Protocols.OpenInference;
+using LCNet.Server.Protocols.Repository;
 using Microsoft.AspNetCore.ResponseCompression;
 using ReflectionV1 = Grpc.Reflection.V1.ServerReflection;
 using ReflectionV1Alpha = Grpc.Reflection.V1Alpha.ServerReflection;
@@ -28,6 +29,7 @@ internal static class ProtocolExtensions
         services.AddSingleton<ClassifyHandler>();
         services.AddSingleton<InferHandler>();
         services.AddSingleton<InferEndpoints>();
+        services.AddSingleton<RepositoryActions>();
         services.AddSingleton<ClassifyEndpoint>();
         services.AddSingleton<ClassifierService>();
         services.AddSingleton<OpenInferenceService>();

@@ -73,6 +73,7 @@ internal sealed class MeasuredRequest(ServerMetrics metrics)
 {
     private readonly long _started = Stopwatch.GetTimestamp();
     private ModelMetrics? _model;
+    private InferenceCounters? _counters;
 
     /// <summary>Says which model it is for, once or again; without that it is for none that is served.</summary>
     public void Begin(ServedModel model)
@@ -83,6 +84,7 @@ internal sealed class MeasuredRequest(ServerMetrics metrics)
         }
 
         _model = metrics.Of(model);
+        _counters = model.Counters;
         _model.Begin();
     }
 
@@ -90,6 +92,7 @@ internal sealed class MeasuredRequest(ServerMetrics metrics)
     public void Answer(ClassifyResponse reply)
     {
         _model!.Answer(reply.Compute);
+        _counters!.Answer(reply.Compute.QueueUs, reply.Compute.ExecuteUs);
         RequestSpan.Describe(reply);
     }
 
@@ -97,6 +100,11 @@ internal sealed class MeasuredRequest(ServerMetrics metrics)
     public void Answer(ServedModel model, InferRows rows)
     {
         _model!.Answer(rows);
+        for (int row = 0; row < rows.Count; row++)
+        {
+            _counters!.Answer(rows.QueueUs[row], rows.ExecuteUs[row]);
+        }
+
         RequestSpan.Describe(model, rows);
     }
 
@@ -110,6 +118,8 @@ internal sealed class MeasuredRequest(ServerMetrics metrics)
             _model.Begin();
         }
 
-        _model.End(status, Stopwatch.GetElapsedTime(_started));
+        TimeSpan duration = Stopwatch.GetElapsedTime(_started);
+        _model.End(status, duration);
+        (status == StatusCode.OK ? _counters?.Succeeded : _counters?.Failed)?.Add(duration);
     }
 }

@@ -81,7 +81,7 @@ public sealed class ServerStateTests(ServerFixture fixture)
 
         Assert.Equal("LCNet.Serving", reply.Name);
         Assert.Matches(@"^\d+\.\d+\.\d+$", reply.Version);
-        Assert.Equal(["binary_tensor_data"], reply.Extensions);
+        Assert.Equal(["classification", "model_configuration", "model_repository", "statistics", "binary_tensor_data"], reply.Extensions);
     }
 
     [Fact]

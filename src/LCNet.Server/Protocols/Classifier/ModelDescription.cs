@@ -39,6 +39,9 @@ internal static class ModelDescription
             Executor = model.Executor,
             ExecutorFallback = model.Engine.Fallback ?? string.Empty,
             TimedOn = manifest.TimedOn ?? string.Empty,
+            Mean = { manifest.Input.Mean },
+            Std = { manifest.Input.Std },
+            ColourOrder = manifest.Input.Colour,
         };
     }
 }

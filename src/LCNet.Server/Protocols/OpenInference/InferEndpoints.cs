@@ -70,8 +70,7 @@ internal sealed class InferEndpoints(ModelRegistry registry, InferHandler handle
 
         int? headerLength = ReadHeaderLength(context.Request);
         ReadOnlyMemory<byte> body = await RequestBody.ReadAsync(context.Request, options.RequestLimit, string.Empty, "the request").ConfigureAwait(false);
-        ModelInferRequest request = InferJsonRequest.Read(body, headerLength);
-        (request.ModelName, request.ModelVersion) = (model, version);
+        ModelInferRequest request = InferJsonRequest.Read(model, version, body, headerLength);
         InferAnswer answer = await handler.RunAsync(request, InferFields.Http, measured, callers.Of(context), context.RequestAborted).ConfigureAwait(false);
         (ReadOnlyMemory<byte> reply, int? jsonLength) = InferJsonReply.Write(request, answer);
         if (jsonLength is int length)

@@ -20,9 +20,11 @@ internal static class InferJsonRequest
 
     /// <summary>Reads a request.</summary>
     /// <param name="body">The whole body.</param>
+    /// <param name="model">From the path.</param>
+    /// <param name="version">From the path; empty for the highest.</param>
     /// <param name="headerLength">Bytes of the JSON, from <c>Inference-Header-Content-Length</c>; null where there is nothing else.</param>
     /// <exception cref="ServerError">INVALID_ARGUMENT: it is not of this form; the message names the first field that is not.</exception>
-    public static ModelInferRequest Read(ReadOnlyMemory<byte> body, int? headerLength)
+    public static ModelInferRequest Read(string model, string version, ReadOnlyMemory<byte> body, int? headerLength)
     {
         if (headerLength > body.Length)
         {
@@ -33,7 +35,7 @@ internal static class InferJsonRequest
         try
         {
             using JsonDocument document = JsonDocument.Parse(body[..(headerLength ?? body.Length)], Options);
-            var request = new ModelInferRequest();
+            var request = new ModelInferRequest { ModelName = model, ModelVersion = version };
             foreach (JsonProperty property in Properties(document.RootElement, "request"))
             {
                 Read(property, request, ref binary);
@@ -62,6 +64,14 @@ internal static class InferJsonRequest
             case "parameters":
                 ReadParameters(property.Value, request.Parameters, "parameters");
                 break;
+
+            // What clients of KServe send besides the path.
+            case "model_name":
+                CheckSame(property, request.ModelName);
+                break;
+            case "model_version":
+                CheckSame(property, request.ModelVersion);
+                break;
             case "inputs":
                 foreach ((int i, JsonElement input) in Elements(property.Value, "inputs").Index())
                 {
@@ -78,6 +88,15 @@ internal static class InferJsonRequest
                 break;
             default:
                 throw Unknown(property.Name, "request");
+        }
+    }
+
+    private static void CheckSame(JsonProperty property, string path)
+    {
+        string given = Text(property.Value, property.Name);
+        if (given.Length > 0 && given != path)
+        {
+            throw ServerError.InvalidArgument($"{property.Name}: {ServerError.Quote(given)} is not what the path names, {ServerError.Quote(path)}");
         }
     }
 

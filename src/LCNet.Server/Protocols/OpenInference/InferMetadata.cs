@@ -9,7 +9,8 @@ namespace LCNet.Server.Protocols.OpenInference;
 /// <summary>Describes the server and its models to clients of the Open Inference Protocol.</summary>
 internal static class InferMetadata
 {
-    private const string Platform = "lcnet_onnx";
+    /// <summary>Name of the platform.</summary>
+    public const string Platform = "lcnet_onnx";
     private const long Any = -1;
 
     /// <summary>Describes the server.</summary>
@@ -17,7 +18,7 @@ internal static class InferMetadata
     {
         Name = "LCNet.Serving",
         Version = typeof(InferMetadata).Assembly.GetName().Version?.ToString(3) ?? string.Empty,
-        Extensions = { "binary_tensor_data" },
+        Extensions = { "classification", "model_configuration", "model_repository", "statistics", "binary_tensor_data" },
     };
 
     /// <summary>Describes a model.</summary>
@@ -32,13 +33,19 @@ internal static class InferMetadata
             Tensor(InferInputs.Tensor, InferTypes.Fp32, [Any, 3, model.Input.Height, model.Input.Width]),
         },
         Outputs = { InferOutputs.All.Select(output => Tensor(output.Name, output.Datatype, output.Shape(model, Any))) },
-        Properties =
-        {
-            { "inputs", $"one of {InferInputs.Image} and {InferInputs.Tensor}" },
-            { "labels", JsonSerializer.Serialize(model.Labels) },
-            { "dense_flops", model.Engine.Bundle.Flops.Dense.ToString(CultureInfo.InvariantCulture) },
-            { "minimum_flops", model.Engine.Bundle.Flops.Minimum.ToString(CultureInfo.InvariantCulture) },
-        },
+        Properties = { Properties(model) },
+    };
+
+    /// <summary>What else there is to know of a model, as texts. What a tensor's values are follows from mean and deviation, of pixels in [0, 1]: (pixel - mean) / std.</summary>
+    public static Dictionary<string, string> Properties(ServedModel model) => new()
+    {
+        ["inputs"] = $"one of {InferInputs.Image} and {InferInputs.Tensor}",
+        ["labels"] = JsonSerializer.Serialize(model.Labels),
+        ["dense_flops"] = model.Engine.Bundle.Flops.Dense.ToString(CultureInfo.InvariantCulture),
+        ["minimum_flops"] = model.Engine.Bundle.Flops.Minimum.ToString(CultureInfo.InvariantCulture),
+        ["mean"] = JsonSerializer.Serialize(model.Input.Mean),
+        ["std"] = JsonSerializer.Serialize(model.Input.Std),
+        ["colour_order"] = model.Input.Colour,
     };
 
     private static TensorMetadata Tensor(string name, string datatype, IEnumerable<long> shape) => new() { Name = name, Datatype = datatype, Shape = { shape } };

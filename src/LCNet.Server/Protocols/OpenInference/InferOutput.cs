@@ -1,3 +1,4 @@
+using System.Globalization;
 using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Inference;
@@ -40,7 +41,26 @@ internal sealed class NumberOutput<T>(
     : InferOutput(name, datatype, width)
     where T : unmanaged
 {
+    /// <summary>Its values of a batch, row-major.</summary>
+    public T[] Values(InferRows rows) => values(rows);
+
     public override void Write(InferRows rows, InferTensorContents contents) => list(contents).AddRange(values(rows));
 
     public override ByteString Raw(InferRows rows) => RawTensor.From<T>(values(rows));
+}
+
+/// <summary>The highest of an output's scores, as Triton writes classes: <c>value:index:label</c>, the highest first.</summary>
+/// <param name="scores">An output with a value a label.</param>
+/// <param name="count">How many of each image, 1 to the number of labels.</param>
+internal sealed class ClassificationOutput(NumberOutput<float> scores, int count) : InferOutput(scores.Name, InferTypes.Bytes, _ => count)
+{
+    public override void Write(InferRows rows, InferTensorContents contents) => contents.BytesContents.AddRange(Classes(rows).Select(ByteString.CopyFromUtf8));
+
+    public override ByteString Raw(InferRows rows) => RawTensor.From(Classes(rows));
+
+    private IEnumerable<string> Classes(InferRows rows) => scores.Values(rows).Chunk(rows.LabelNames.Count).SelectMany(row => row
+        .Index()
+        .OrderByDescending(score => score.Item)
+        .Take(count)
+        .Select(score => string.Create(CultureInfo.InvariantCulture, $"{score.Item:F6}:{score.Index}:{rows.LabelNames[score.Index]}")));
 }

@@ -25,8 +25,9 @@ internal static class InferOutputs
 
     /// <summary>The outputs that a request asks for.</summary>
     /// <param name="requested">As given; none for all.</param>
+    /// <param name="labels">How many the model has.</param>
     /// <param name="problems">Takes a line a kind of breach.</param>
-    public static IReadOnlyList<InferOutput> Choose(RepeatedField<InferRequestedOutputTensor> requested, List<string> problems)
+    public static IReadOnlyList<InferOutput> Choose(RepeatedField<InferRequestedOutputTensor> requested, int labels, List<string> problems)
     {
         if (requested.Count == 0)
         {
@@ -42,23 +43,34 @@ internal static class InferOutputs
         var chosen = new List<InferOutput>(requested.Count);
         foreach ((int i, InferRequestedOutputTensor output) in requested.Index())
         {
-            InferParameters.CheckTensor(output.Parameters, $"outputs[{i}]", problems);
+            InferParameters.CheckTensor(output.Parameters, $"outputs[{i}]", problems, InferParameters.Classification);
             InferOutput? found = All.FirstOrDefault(candidate => candidate.Name == output.Name);
             if (found is null)
             {
                 problems.Add($"outputs[{i}].name: there is no output {ServerError.Quote(output.Name)}; ModelMetadata names them");
             }
-            else if (chosen.Contains(found))
+            else if (chosen.Any(other => other.Name == found.Name))
             {
                 problems.Add($"outputs[{i}].name: {found.Name} was asked for before");
             }
             else
             {
-                chosen.Add(found);
+                chosen.Add(InferParameters.ReadClassification(output.Parameters, $"outputs[{i}]", problems) is int count ? Classes(found, Math.Min(count, labels), $"outputs[{i}]", problems) : found);
             }
         }
 
         return chosen;
+    }
+
+    private static InferOutput Classes(InferOutput output, int count, string field, List<string> problems)
+    {
+        if (output is NumberOutput<float> scores)
+        {
+            return new ClassificationOutput(scores, count);
+        }
+
+        problems.Add($"{field}.parameters.{InferParameters.Classification}: {output.Name} has no score of each label, as probabilities and logits have");
+        return output;
     }
 
     private static NumberOutput<float> Fp32(string name, Func<ServedModel, int>? width, Func<InferRows, float[]> values) =>

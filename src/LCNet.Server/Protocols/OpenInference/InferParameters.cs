@@ -10,6 +10,9 @@ namespace LCNet.Server.Protocols.OpenInference;
 /// <summary>Reads the parameters of requests and tensors.</summary>
 internal static class InferParameters
 {
+    /// <summary>Name of the parameter by which Triton's clients ask for classes instead of scores.</summary>
+    public const string Classification = "classification";
+
     private const string Effort = "effort";
     private const string MaxFlops = "max_flops";
 
@@ -54,13 +57,32 @@ internal static class InferParameters
         return ComputeBudget.Check(effort, maxFlops, model, defaultEffort, prefix: "parameters.", problems);
     }
 
-    /// <summary>Checks the parameters of a tensor, of which none is taken.</summary>
-    public static void CheckTensor(MapField<string, InferParameter> parameters, string field, List<string> problems)
+    /// <summary>Checks the parameters of a tensor.</summary>
+    /// <param name="taken">Names of those that are taken.</param>
+    public static void CheckTensor(MapField<string, InferParameter> parameters, string field, List<string> problems, params string[] taken)
     {
-        if (parameters.Keys.FirstOrDefault(name => !IdleOfTensors.Contains(name)) is { } other)
+        if (parameters.Keys.FirstOrDefault(name => !IdleOfTensors.Contains(name) && !taken.Contains(name)) is { } other)
         {
-            problems.Add($"{field}.parameters: there is no parameter {ServerError.Quote(other)}; none is taken");
+            problems.Add($"{field}.parameters: there is no parameter {ServerError.Quote(other)}; {(taken.Length == 0 ? "none is" : $"{string.Join(", ", taken)} is")} taken");
         }
+    }
+
+    /// <summary>Reads how many of the highest scores an output is to have, as classes; null where that is not asked for.</summary>
+    /// <returns>At least 1; 1 where the number is wrong, of which there is a problem then.</returns>
+    public static int? ReadClassification(MapField<string, InferParameter> parameters, string field, List<string> problems)
+    {
+        if (!parameters.TryGetValue(Classification, out InferParameter? given))
+        {
+            return null;
+        }
+
+        if (Whole(given) is long count and > 0)
+        {
+            return (int)Math.Min(count, int.MaxValue);
+        }
+
+        problems.Add($"{field}.parameters.{Classification}: is not a number of classes, at least 1");
+        return 1;
     }
 
     private static bool IsZero(InferParameter parameter) => parameter.ParameterChoiceCase switch

@@ -41,6 +41,9 @@ internal sealed class InferRows(ServedModel model, int count)
 
     public long[] ExecuteUs { get; } = new long[count];
 
+    /// <summary>Names of all labels, in the order of the logits.</summary>
+    public IReadOnlyList<string> LabelNames => model.Labels;
+
     /// <summary>Names of <see cref="Index"/>.</summary>
     public IEnumerable<string> Labels => Index.Select(index => model.Labels[(int)index]);
 

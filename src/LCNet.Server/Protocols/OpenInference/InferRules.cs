@@ -21,7 +21,7 @@ internal static class InferRules
         ClassifyRules.CheckId(request.Id, problems);
         ComputeBudget budget = InferParameters.Read(request.Parameters, model, options.DefaultEffort, problems);
         IReadOnlyList<ImageInput> images = InferInputs.Read(request, fields, model.Input, options.MaxBatch, problems);
-        IReadOnlyList<InferOutput> outputs = InferOutputs.Choose(request.Outputs, problems);
+        IReadOnlyList<InferOutput> outputs = InferOutputs.Choose(request.Outputs, model.Labels.Count, problems);
         return problems.Count == 0
             ? new InferBatch(images, budget, outputs, request.RawInputContents.Count > 0)
             : throw ServerError.InvalidArgument(string.Join("; ", problems));

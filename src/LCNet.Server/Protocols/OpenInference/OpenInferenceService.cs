@@ -1,13 +1,17 @@
 using Grpc.Core;
 using Inference;
+using LCNet.Server.Configuration;
+using LCNet.Server.Errors;
 using LCNet.Server.Inference;
 using LCNet.Server.Models;
+using LCNet.Server.Protocols.Repository;
+using LCNet.Server.Security;
 using LCNet.Server.Telemetry;
 
 namespace LCNet.Server.Protocols.OpenInference;
 
 /// <summary>The service <c>inference.GRPCInferenceService</c>, for clients of the Open Inference Protocol. Thread-safe.</summary>
-internal sealed class OpenInferenceService(ModelRegistry registry, InferHandler handler, Callers callers) : GRPCInferenceService.GRPCInferenceServiceBase
+internal sealed class OpenInferenceService(ModelRegistry registry, InferHandler handler, Callers callers, RepositoryActions repository, ServerOptions options) : GRPCInferenceService.GRPCInferenceServiceBase
 {
     public override Task<ServerLiveResponse> ServerLive(ServerLiveRequest request, ServerCallContext context) =>
         Task.FromResult(new ServerLiveResponse { Live = true });
@@ -31,6 +35,64 @@ internal sealed class OpenInferenceService(ModelRegistry registry, InferHandler 
     {
         InferAnswer answer = await handler.RunAsync(request, InferFields.Grpc, RequestMeasurementMiddleware.Of(context), callers.Of(context), context.CancellationToken).ConfigureAwait(false);
         return InferReply.From(request.Id, answer);
+    }
+
+    public override Task<ModelConfigResponse> ModelConfig(ModelConfigRequest request, ServerCallContext context) =>
+        Task.FromResult(new ModelConfigResponse { Config = TritonReplies.Config(Find(request.Name, request.Version), options.MaxBatch) });
+
+    public override Task<ModelStatisticsResponse> ModelStatistics(ModelStatisticsRequest request, ServerCallContext context)
+    {
+        IEnumerable<ServedModel> asked = request.Name.Length == 0 ? registry.Models.All
+            : request.Version.Length > 0 ? [Find(request.Name, request.Version)]
+            : registry.Models.All.Where(model => model.ModelName == Find(request.Name, request.Version).ModelName);
+        return Task.FromResult(new ModelStatisticsResponse { ModelStats = { asked.Select(TritonReplies.Statistics) } });
+    }
+
+    public override Task<RepositoryIndexResponse> RepositoryIndex(RepositoryIndexRequest request, ServerCallContext context)
+    {
+        CheckRepository(context);
+        return Task.FromResult(new RepositoryIndexResponse
+        {
+            Models = { repository.Index(request.Ready).Select(model => new RepositoryIndexResponse.Types.ModelIndex { Name = model.Name, Version = model.Version, State = model.State, Reason = model.Reason }) },
+        });
+    }
+
+    public override async Task<RepositoryModelLoadResponse> RepositoryModelLoad(RepositoryModelLoadRequest request, ServerCallContext context)
+    {
+        CheckRepository(context);
+        if (request.Parameters.Keys.FirstOrDefault() is { } other)
+        {
+            throw RepositoryRequest.NoParameter(other);
+        }
+
+        await Task.Run(() => repository.Load(request.ModelName)).ConfigureAwait(false);
+        return new RepositoryModelLoadResponse();
+    }
+
+    public override Task<RepositoryModelUnloadResponse> RepositoryModelUnload(RepositoryModelUnloadRequest request, ServerCallContext context)
+    {
+        CheckRepository(context);
+        if (request.Parameters.Keys.FirstOrDefault(name => name != "unload_dependents") is { } other)
+        {
+            throw RepositoryRequest.NoParameter(other);
+        }
+
+        repository.Unload(request.ModelName);
+        return Task.FromResult(new RepositoryModelUnloadResponse());
+    }
+
+    // On the port that callers use, loading is for who has shown to be an operator. The HTTP port can be kept to operators by its address.
+    private void CheckRepository(ServerCallContext context)
+    {
+        if (options.ModelControl != ModelControl.Explicit)
+        {
+            throw new ServerError(StatusCode.Unimplemented, $"{context.Method}: models are not loaded by call; LCNet:ModelControl is {options.ModelControl}");
+        }
+
+        if (ApiKeyIdentity.KeyOf(context.GetHttpContext()) is not { Limits.IsOperator: true })
+        {
+            throw new ServerError(StatusCode.PermissionDenied, $"{context.Method}: needs an operator's API key; without keys models are loaded by the HTTP port");
+        }
     }
 
     private ServedModel Find(string name, string version) => registry.Models.Find(name, version, "name", "version");

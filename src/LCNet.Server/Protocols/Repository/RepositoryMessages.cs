@@ -13,15 +13,15 @@ internal sealed record RepositoryRequest(bool Ready)
 
     /// <summary>Reads a body; an empty one says nothing.</summary>
     /// <param name="parameters">Names of parameters that are taken, as they change nothing.</param>
-    /// <returns>The request, or what is wrong with it: what would be ignored is refused.</returns>
-    public static async Task<(RepositoryRequest? Request, string? Problem)> ReadAsync(HttpRequest request, string[] parameters)
+    /// <exception cref="ServerError">INVALID_ARGUMENT: it is not of this form; what would be ignored is refused.</exception>
+    public static async Task<RepositoryRequest> ReadAsync(HttpRequest request, string[] parameters)
     {
         try
         {
             ReadOnlyMemory<byte> body = await RequestBody.ReadAsync(request, MaxBytes, string.Empty, "the request").ConfigureAwait(false);
             if (body.IsEmpty)
             {
-                return (new RepositoryRequest(false), null);
+                return new RepositoryRequest(false);
             }
 
             using JsonDocument document = JsonDocument.Parse(body);
@@ -29,19 +29,22 @@ internal sealed record RepositoryRequest(bool Ready)
         }
         catch (ServerError error) when (error.HttpStatus == StatusCodes.Status413PayloadTooLarge)
         {
-            return (null, $"the request has more than {MaxBytes} bytes; a model is loaded from the folder alone, and its files cannot be sent");
+            throw ServerError.InvalidArgument($"the request has more than {MaxBytes} bytes; a model is loaded from the folder alone, and its files cannot be sent");
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            return (null, "the request is not a JSON object");
+            throw NoObject();
         }
     }
 
-    private static (RepositoryRequest? Request, string? Problem) Read(JsonElement root, string[] parameters)
+    /// <summary>The error for a parameter that is not taken.</summary>
+    public static ServerError NoParameter(string name) => ServerError.InvalidArgument($"parameters: {ServerError.Quote(name)} is not taken; a model is what lies in its folder");
+
+    private static RepositoryRequest Read(JsonElement root, string[] parameters)
     {
         if (root.ValueKind != JsonValueKind.Object)
         {
-            return (null, "the request is not a JSON object");
+            throw NoObject();
         }
 
         bool ready = false;
@@ -55,17 +58,19 @@ internal sealed record RepositoryRequest(bool Ready)
                 case { Name: "parameters", Value.ValueKind: JsonValueKind.Object }:
                     if (property.Value.EnumerateObject().FirstOrDefault(parameter => !parameters.Contains(parameter.Name)) is { Value.ValueKind: not JsonValueKind.Undefined } other)
                     {
-                        return (null, $"parameters: {ServerError.Quote(other.Name)} is not taken; a model is what lies in its folder");
+                        throw NoParameter(other.Name);
                     }
 
                     break;
                 default:
-                    return (null, $"{ServerError.Quote(property.Name)} is not taken, or not of this form");
+                    throw ServerError.InvalidArgument($"{ServerError.Quote(property.Name)} is not taken, or not of this form");
             }
         }
 
-        return (new RepositoryRequest(ready), null);
+        return new RepositoryRequest(ready);
     }
+
+    private static ServerError NoObject() => ServerError.InvalidArgument("the request is not a JSON object");
 }
 
 /// <summary>A version in the index of the repository.</summary>
