@@ -10,6 +10,7 @@ public sealed class KServeTests
     // Where KServe's storage initializer puts what storageUri names.
     private const string StorageFolder = "/mnt/models";
     private static readonly JsonNode Runtime = Repository.Yaml("deploy/kserve/serving-runtime.yaml");
+    private static readonly JsonNode HttpRuntime = Repository.Yaml("deploy/kserve/serving-runtime-http.yaml");
     private static readonly JsonNode Service = Repository.Yaml("deploy/kserve/inference-service.yaml");
 
     private static JsonNode Container => Runtime.At("spec", "containers", 0);
@@ -27,6 +28,21 @@ public sealed class KServeTests
         Assert.Single(Container.Items("ports"));
         Assert.Equal(ServerFace.Defaults.HttpPort.ToString(CultureInfo.InvariantCulture), Runtime.TextAt("spec", "annotations", "prometheus.kserve.io/port"));
         Assert.Equal(Containers.MetricsPath, Runtime.TextAt("spec", "annotations", "prometheus.kserve.io/path"));
+    }
+
+    // KServe routes to the container's only port.
+    [Fact]
+    public void HttpRuntime_IsTheOtherOnItsHttpPort()
+    {
+        JsonNode http = HttpRuntime.DeepClone();
+        Assert.Equal(("v2", ServerFace.Defaults.HttpPort), (http.At("spec", "protocolVersions", 0).ToString(), http.NumberAt("spec", "containers", 0, "ports", 0, "containerPort")));
+        Assert.NotEqual(Runtime.TextAt("metadata", "name"), http.TextAt("metadata", "name"));
+
+        // Nothing else differs.
+        http["metadata"] = Runtime["metadata"]!.DeepClone();
+        http["spec"]!["protocolVersions"] = Runtime["spec"]!["protocolVersions"]!.DeepClone();
+        http["spec"]!["containers"]![0]!["ports"] = Container["ports"]!.DeepClone();
+        Assert.True(JsonNode.DeepEquals(Runtime, http));
     }
 
     [Fact]
