@@ -157,7 +157,7 @@ internal static class BenchCommand
             "resnet50" => 50,
             _ => throw new ArgumentException($"--synthetic: resnet18, resnet34 or resnet50, not '{name}'."),
         };
-        TorchLibrary.EnsureLoaded();
+        TorchLibrary.EnsureLoaded(Console.Error.WriteLine);
         string folder = Path.Combine(models, "synthetic-" + name, "1");
         SyntheticBundle.Write(depth, runRate, keep, folder);
         return folder;

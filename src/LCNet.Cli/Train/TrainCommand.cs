@@ -67,7 +67,7 @@ internal sealed class TrainCommand
             throw new ArgumentException(string.Join("; ", problems));
         }
 
-        TorchLibrary.EnsureLoaded();
+        TorchLibrary.EnsureLoaded(Console.Error.WriteLine);
         TrainingDevice device = TrainingDevice.Select(parsed.GetValue(_device)!);
         torch.set_num_threads(parsed.GetValue(_threads) is > 0 and int threads ? threads : Environment.ProcessorCount);
         (LcNet? start, string? startDigest) = ReadNetwork(parsed.GetValue(_initial));

@@ -24,8 +24,9 @@ public static partial class TorchLibrary
     private static bool _loaded;
 
     /// <summary>Makes TorchSharp usable in this process. Call it before the first use of TorchSharp. Thread-safe and idempotent.</summary>
-    /// <exception cref="DllNotFoundException">The libraries are not beside the program, or cannot be loaded on this system.</exception>
-    public static void EnsureLoaded()
+    /// <param name="downloading">Told where libtorch is neither beside the program nor among NuGet's packages, and is downloaded; null for nobody.</param>
+    /// <exception cref="DllNotFoundException">The libraries cannot be found, downloaded or loaded on this system.</exception>
+    public static void EnsureLoaded(Action<string>? downloading = null)
     {
         lock (Gate)
         {
@@ -37,7 +38,8 @@ public static partial class TorchLibrary
             if (OperatingSystem.IsLinux())
             {
                 KeepFreedMemory();
-                LoadShim(FindNativeFolder());
+                string folder = FindBesideProgram(Shim) ?? throw new DllNotFoundException($"{Shim} is not beside the program.");
+                LoadShim(folder, FindBesideProgram("libtorch_cpu.so") ?? TorchPackage.FindOrDownload(downloading));
             }
 
             TorchSharp.torch.InitializeDeviceType(TorchSharp.DeviceType.CPU);
@@ -65,9 +67,20 @@ public static partial class TorchLibrary
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int SetMallocOption(int parameter, int value);
 
-    private static void LoadShim(string folder)
+    private static void LoadShim(string folder, string torch)
     {
         string path = Path.Combine(folder, Shim);
+        if (folder == torch && NativeLibrary.TryLoad(path, out _))
+        {
+            return;
+        }
+
+        // The shim's own search path names its folder alone, so what it needs from another one is loaded first.
+        foreach (string needed in Needed.Where(name => File.Exists(Path.Combine(torch, name))))
+        {
+            NativeLibrary.Load(Path.Combine(torch, needed));
+        }
+
         if (NativeLibrary.TryLoad(path, out _))
         {
             return;
@@ -78,12 +91,6 @@ public static partial class TorchLibrary
         {
             NativeLibrary.Load(path);
             return;
-        }
-
-        // The copy lies outside the folder that the shim's own search path names, so what it needs is loaded first.
-        foreach (string needed in Needed.Where(name => File.Exists(Path.Combine(folder, name))))
-        {
-            NativeLibrary.Load(Path.Combine(folder, needed));
         }
 
         string copy = Path.Combine(Directory.CreateTempSubdirectory("lcnet-torch-").FullName, Shim);
@@ -98,7 +105,7 @@ public static partial class TorchLibrary
         }
     }
 
-    private static string FindNativeFolder()
+    private static string? FindBesideProgram(string file)
     {
         string[] candidates =
         [
@@ -106,7 +113,6 @@ public static partial class TorchLibrary
             Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native"),
             AppContext.BaseDirectory,
         ];
-        return candidates.FirstOrDefault(folder => File.Exists(Path.Combine(folder, Shim)))
-            ?? throw new DllNotFoundException($"{Shim} was not found in {string.Join(", ", candidates)}.");
+        return candidates.FirstOrDefault(folder => File.Exists(Path.Combine(folder, file)));
     }
 }
