@@ -1,3 +1,4 @@
+using LCNet.Bundles;
 using LCNet.Server.Models;
 
 namespace LCNet.Server.Inference;
@@ -12,4 +13,68 @@ internal sealed record InferenceRequest(ServedModel Model, IReadOnlyList<ImageIn
 {
     /// <summary>What one of its images is expected to cost if it ran now, in FLOPs.</summary>
     public long PlannedFlops => Model.Effort.PlannedFlops(Budget);
+}
+
+/// <summary>An image as it came with a request: a file, or the network's input as it is.</summary>
+internal readonly record struct ImageInput
+{
+    private ImageInput(string field, ReadOnlyMemory<byte> file, Action<float[]>? copyTensor)
+    {
+        Field = field;
+        EncodedFile = file;
+        CopyTensor = copyTensor;
+    }
+
+    /// <summary>The request's field that holds it, for refusals.</summary>
+    public string Field { get; }
+
+    /// <summary>The file's bytes; empty for a tensor.</summary>
+    public ReadOnlyMemory<byte> EncodedFile { get; }
+
+    /// <summary>What it holds while it waits, in bytes.</summary>
+    public int Bytes { get; private init; }
+
+    /// <summary>Copies the network's input; null for a file.</summary>
+    public Action<float[]>? CopyTensor { get; }
+
+    /// <summary>An image file.</summary>
+    /// <param name="encoded">The file's bytes.</param>
+    public static ImageInput File(string field, ReadOnlyMemory<byte> encoded) => new(field, encoded, null) { Bytes = encoded.Length };
+
+    /// <summary>A network's input, of the right length and finite.</summary>
+    public static ImageInput Tensor(string field, int bytes, Action<float[]> copy) => new(field, default, copy) { Bytes = bytes };
+}
+
+/// <summary>How much a network may compute for an image.</summary>
+/// <param name="Effort">In (0, 1].</param>
+/// <param name="MaxFlops">Most FLOPs that may be executed; <see cref="Planner.NoCap"/> for any number.</param>
+/// <param name="IsDefault">Whether the caller left it to the server, which then may lower the effort under load.</param>
+internal readonly record struct ComputeBudget(double Effort, long MaxFlops, bool IsDefault = false)
+{
+    /// <summary>Checks what a caller set, whichever the protocol.</summary>
+    /// <param name="effort">As given; null where it is absent.</param>
+    /// <param name="maxFlops">As given; null where it is absent.</param>
+    /// <param name="problems">Takes a line a breach; the budget means nothing where there is one.</param>
+    public static ComputeBudget Check(double? effort, long? maxFlops, ServedModel model, double defaultEffort, string prefix, List<string> problems)
+    {
+        if (effort is not null && maxFlops is not null)
+        {
+            problems.Add($"{prefix}effort, {prefix}max_flops: only one of them may be given");
+        }
+
+        if (effort is not null and not (> 0 and <= 1))
+        {
+            problems.Add($"{prefix}effort: {effort} is outside (0, 1]");
+        }
+
+        long minimum = model.Engine.Bundle.Flops.Minimum;
+        if (maxFlops < minimum)
+        {
+            problems.Add($"{prefix}max_flops: {maxFlops} is below {minimum}, the cost of the model's cheapest path");
+        }
+
+        return maxFlops is long cap
+            ? new ComputeBudget(model.Engine.Efforts.EffortFor(cap), cap)
+            : new ComputeBudget(effort ?? defaultEffort, Planner.NoCap, IsDefault: effort is null);
+    }
 }
