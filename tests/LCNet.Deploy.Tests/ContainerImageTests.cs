@@ -51,14 +51,12 @@ public sealed partial class ContainerImageTests : IDisposable
     {
         string archive = Path.Combine(_folder, "image.tar.gz");
         await using BaseImageRegistry registry = await BaseImageRegistry.StartAsync();
-        var publish = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.PathOf(".") };
         string[] arguments =
         [
             "publish", Repository.PathOf("src/LCNet.Server"), "-c", "Release", "/t:PublishContainer", $"-p:ContainerBaseImage={registry.Image}", $"-p:ContainerArchiveOutputPath={archive}",
             "--artifacts-path", Path.Combine(_folder, "artifacts"), "--nologo", "-v", "quiet",
         ];
-        Array.ForEach(arguments, publish.ArgumentList.Add);
-        (int code, string output) = await Programs.RunAsync(publish);
+        (int code, string output) = await Programs.RunAsync("dotnet", arguments);
         Assert.True(code == 0, output);
 
         string image = Path.Combine(_folder, "image");
@@ -117,8 +115,7 @@ public sealed partial class ContainerImageTests : IDisposable
     {
         bool isRoot = Environment.IsPrivilegedProcess && Programs.Exists("setpriv");
         string[] command = [.. isRoot ? ["setpriv", "--reuid=1654", "--regid=1654", "--clear-groups"] : Array.Empty<string>(), program];
-        var start = new ProcessStartInfo(command[0]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetDirectoryName(program) };
-        Array.ForEach(command[1..], start.ArgumentList.Add);
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetDirectoryName(program) };
         start.Environment["LCNet__BindAddress"] = "127.0.0.1";
         start.Environment["LCNet__GrpcPort"] = "0";
         start.Environment["LCNet__HttpPort"] = "0";

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -21,7 +20,7 @@ public sealed class ForeignClientTests(ServerFace server)
         Assert.SkipUnless(Programs.Exists("curl"), "curl is not installed.");
         string image = Images[0];
 
-        (int code, string output) = await RunAsync("curl", "-sS", "--fail-with-body", option, prefix + image, $"http://127.0.0.1:{server.HttpPort}/v1/classify?effort=0.5");
+        (int code, string output) = await Programs.RunAsync("curl", "-sS", "--fail-with-body", option, prefix + image, $"http://127.0.0.1:{server.HttpPort}/v1/classify?effort=0.5");
 
         Assert.True(code == 0, output);
         ClassifyResponse reply = JsonParser.Default.Parse<ClassifyResponse>(output);
@@ -36,15 +35,15 @@ public sealed class ForeignClientTests(ServerFace server)
     public async Task Python_InTheFormOfTritonsClient_ClassifiesABatchByGrpcAndHttp()
     {
         Assert.SkipUnless(
-            Programs.Exists("protoc") && File.Exists(Python) && (await RunAsync(Python, "-c", "import grpc, google.protobuf")).Code == 0,
+            Programs.Exists("protoc") && File.Exists(Python) && (await Programs.RunAsync(Python, "-c", "import grpc, google.protobuf")).Code == 0,
             "protoc, or Python with grpc and protobuf, is not installed (Debian: protobuf-compiler, python3-grpcio, python3-protobuf).");
         string generated = Directory.CreateTempSubdirectory("lcnet-protos-").FullName;
         try
         {
-            (int made, string problem) = await RunAsync("protoc", $"--python_out={generated}", $"-I{Repository.PathOf("protos")}", Repository.PathOf("protos/inference/grpc_predict_v2.proto"));
+            (int made, string problem) = await Programs.RunAsync("protoc", $"--python_out={generated}", $"-I{Repository.PathOf("protos")}", Repository.PathOf("protos/inference/grpc_predict_v2.proto"));
             Assert.True(made == 0, problem);
 
-            (int code, string output) = await RunAsync(
+            (int code, string output) = await Programs.RunAsync(
                 Python, [Repository.PathOf("tests/LCNet.Deploy.Tests/Clients/infer.py"), Text(server.GrpcPort), Text(server.HttpPort), generated, .. Images]);
 
             Assert.True(code == 0, output);
@@ -69,15 +68,4 @@ public sealed class ForeignClientTests(ServerFace server)
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
-
-    private static Task<(int Code, string Output)> RunAsync(string program, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        return Programs.RunAsync(start);
-    }
 }

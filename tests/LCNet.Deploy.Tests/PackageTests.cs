@@ -71,13 +71,8 @@ public sealed partial class PackageTests(ServerFace server) : IDisposable
 
     private async Task<string> RunAsync(string program, params string[] arguments)
     {
-        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
         start.Environment["DOTNET_CLI_HOME"] = _folder;
-        foreach (string argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
         (int code, string output) = await Programs.RunAsync(start);
         Assert.True(code == 0, output);
         return output;

@@ -9,6 +9,10 @@ internal static class Programs
     public static bool Exists(string name) =>
         (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, name)));
 
+    /// <summary>Runs a program with arguments to its end.</summary>
+    public static Task<(int Code, string Output)> RunAsync(string program, params string[] arguments) =>
+        RunAsync(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true });
+
     /// <summary>Runs a program to its end; gives what it printed, errors last.</summary>
     public static async Task<(int Code, string Output)> RunAsync(ProcessStartInfo start)
     {

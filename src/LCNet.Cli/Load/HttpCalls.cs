@@ -7,18 +7,19 @@ using Grpc.Core;
 namespace LCNet.Cli.Load;
 
 /// <summary><c>POST /v1/classify</c>, an image a request.</summary>
-internal sealed class HttpCalls : ILoadCalls, IDisposable
+internal sealed class HttpCalls : ILoadCalls
 {
     private readonly LoadImages _images;
-    private readonly HttpClient[] _clients;
+    private readonly IReadOnlyList<HttpClient> _clients;
     private readonly Uri _path;
 
-    /// <summary>Makes clients, each with its own connections.</summary>
+    /// <summary>Makes the requests.</summary>
+    /// <param name="clients">Of the server's HTTP port, at least one, each with its own connections.</param>
     /// <param name="effort">Of every request; null to leave it to the server.</param>
-    public HttpCalls(Uri server, IEnumerable<HttpMessageHandler> handlers, LoadImages images, double? effort)
+    public HttpCalls(IReadOnlyList<HttpClient> clients, LoadImages images, double? effort)
     {
         _images = images;
-        _clients = [.. handlers.Select(handler => new HttpClient(handler) { BaseAddress = server })];
+        _clients = clients;
         _path = new Uri("/v1/classify?top_k=1" + (effort is double value ? string.Create(CultureInfo.InvariantCulture, $"&effort={value}") : string.Empty), UriKind.Relative);
     }
 
@@ -27,16 +28,17 @@ internal sealed class HttpCalls : ILoadCalls, IDisposable
     {
         int image = number % _images.Files.Count;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(options.CancellationToken);
-        if (options.Deadline is DateTime deadline && deadline - DateTime.UtcNow is var left && left < TimeSpan.FromHours(1))
+        if (options.Deadline is DateTime deadline)
         {
-            limit.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.FromMilliseconds(1));
+            TimeSpan left = deadline - DateTime.UtcNow;
+            limit.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         }
 
         try
         {
             using var body = new ReadOnlyMemoryContent(_images.Files[image].Memory);
             body.Headers.ContentType = new MediaTypeHeaderValue("image/jpeg");
-            using HttpResponseMessage response = await _clients[number % _clients.Length].PostAsync(_path, body, limit.Token).ConfigureAwait(false);
+            using HttpResponseMessage response = await _clients[number % _clients.Count].PostAsync(_path, body, limit.Token).ConfigureAwait(false);
             byte[] reply = await response.Content.ReadAsByteArrayAsync(limit.Token).ConfigureAwait(false);
             return response.IsSuccessStatusCode ? Read(reply, _images.Classes[image]) : new LoadAnswer(StatusOf(response.StatusCode), response.Headers.RetryAfter is not null, [], 0);
         }
@@ -49,9 +51,6 @@ internal sealed class HttpCalls : ILoadCalls, IDisposable
             return new LoadAnswer(StatusCode.Unavailable, false, [], 0);
         }
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => Array.ForEach(_clients, client => client.Dispose());
 
     private static LoadAnswer Read(byte[] reply, string expected)
     {

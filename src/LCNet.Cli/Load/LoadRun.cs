@@ -11,14 +11,14 @@ namespace LCNet.Cli.Load;
 internal sealed class LoadRun : IDisposable
 {
     private readonly LoadSettings _settings;
-    private readonly List<GrpcChannel> _channels;
+    private readonly List<IDisposable> _connections;
     private readonly ILoadCalls _calls;
     private ConcurrentBag<LoadSample> _samples = [];
 
-    private LoadRun(LoadSettings settings, List<GrpcChannel> channels, Model model, ILoadCalls calls)
+    private LoadRun(LoadSettings settings, List<IDisposable> connections, Model model, ILoadCalls calls)
     {
         _settings = settings;
-        _channels = channels;
+        _connections = connections;
         _calls = calls;
         Model = model;
     }
@@ -32,18 +32,20 @@ internal sealed class LoadRun : IDisposable
     {
         List<GrpcChannel> channels = [.. Enumerable.Range(0, settings.Connections).Select(
             _ => GrpcChannel.ForAddress(settings.Server, new GrpcChannelOptions { HttpHandler = Handler(settings), DisposeHttpClient = true }))];
+        List<HttpClient> clients = settings.Http is { } http ? [.. channels.Select(_ => new HttpClient(Handler(settings)) { BaseAddress = http })] : [];
+        List<IDisposable> connections = [.. channels, .. clients];
         try
         {
             Model model = await new Classifier.ClassifierClient(channels[0]).GetModelAsync(
                 new GetModelRequest(), deadline: DateTime.UtcNow + settings.Deadline, cancellationToken: cancellation);
-            ILoadCalls calls = settings.Http is { } http ? new HttpCalls(http, channels.Select(_ => Handler(settings)), images, settings.Effort)
+            ILoadCalls calls = clients.Count > 0 ? new HttpCalls(clients, images, settings.Effort)
                 : settings.Batch == 1 ? new ClassifyCalls(channels, images, settings.Effort)
                 : new InferCalls(channels, images, settings.Batch, model.Name, settings.Effort);
-            return new LoadRun(settings, channels, model, calls);
+            return new LoadRun(settings, connections, model, calls);
         }
         catch
         {
-            channels.ForEach(channel => channel.Dispose());
+            connections.ForEach(connection => connection.Dispose());
             throw;
         }
     }
@@ -102,11 +104,7 @@ internal sealed class LoadRun : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        (_calls as IDisposable)?.Dispose();
-        _channels.ForEach(channel => channel.Dispose());
-    }
+    public void Dispose() => _connections.ForEach(connection => connection.Dispose());
 
     private async Task<IReadOnlyCollection<LoadSample>> CloseAsync(Func<int, bool> goesOn, CancellationToken cancellation)
     {

@@ -1,5 +1,5 @@
-using System.Reflection;
 using System.Security.Cryptography;
+using LCNet.Server.Protocols.Http;
 using LCNet.Server.Security;
 using Microsoft.AspNetCore.StaticFiles;
 using Microsoft.Net.Http.Headers;
@@ -17,14 +17,12 @@ internal sealed class PageFile
     private readonly string _contentType;
     private readonly EntityTagHeaderValue _tag;
 
-    private PageFile(Assembly assembly, string resource)
+    private PageFile(string resource)
     {
         string name = resource[Prefix.Length..];
         Path = name == Index ? "/" : $"/live/{name}";
         _contentType = ContentTypes.Mappings[System.IO.Path.GetExtension(name)];
-        using Stream stream = assembly.GetManifestResourceStream(resource)!;
-        _bytes = new byte[stream.Length];
-        stream.ReadExactly(_bytes);
+        _bytes = EmbeddedFile.Read(resource);
         _tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(_bytes).AsSpan(0, 16))}\"");
     }
 
@@ -44,7 +42,7 @@ internal sealed class PageFile
 
     private static PageFile[] ReadAll()
     {
-        Assembly assembly = typeof(PageFile).Assembly;
-        return [.. assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).Select(name => new PageFile(assembly, name))];
+        string[] names = typeof(PageFile).Assembly.GetManifestResourceNames();
+        return [.. names.Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).Select(name => new PageFile(name))];
     }
 }

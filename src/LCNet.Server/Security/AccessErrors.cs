@@ -36,11 +36,11 @@ internal static class AccessErrors
     /// <summary>The error of a request.</summary>
     public static ServerError Of(AccessProblem problem)
     {
-        bool isKey = problem is AccessProblem.NoKey or AccessProblem.WrongKey;
         StatusCode status = problem == AccessProblem.NotOperator ? StatusCode.PermissionDenied : StatusCode.Unauthenticated;
+        bool isCertificate = problem is AccessProblem.NoCertificate or AccessProblem.WrongCertificate;
 
         // A browser that is told 401 asks its user for a key, which is no help where a certificate is missing.
-        return new ServerError(status, TextOf(problem)) { HttpStatus = isKey ? StatusCodes.Status401Unauthorized : StatusCodes.Status403Forbidden };
+        return new ServerError(status, TextOf(problem)) { HttpStatus = isCertificate ? StatusCodes.Status403Forbidden : null };
     }
 
     /// <summary>The words of the error.</summary>

@@ -75,14 +75,9 @@ internal sealed class MeasuredRequest(ServerMetrics metrics)
     private ModelMetrics? _model;
     private InferenceCounters? _counters;
 
-    /// <summary>Says which model it is for, once or again; without that it is for none that is served.</summary>
+    /// <summary>Says which model it is for; without that it is for none that is served.</summary>
     public void Begin(ServedModel model)
     {
-        if (_model is not null)
-        {
-            return;
-        }
-
         _model = metrics.Of(model);
         _counters = model.Counters;
         _model.Begin();

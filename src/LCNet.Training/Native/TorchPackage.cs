@@ -34,7 +34,7 @@ internal static class TorchPackage
     // By the user's own NuGet, with its sources and proxies, and those of the folder that the program was started in.
     private static string Download(Action<string>? downloading)
     {
-        downloading?.Invoke($"Downloading {Package.Replace('/', ' ')}, 0.2 GB that training needs, once.");
+        downloading?.Invoke($"Downloading {Package.Replace('/', ' ')}, 0.13 GB that training needs, once.");
         string folder = Directory.CreateTempSubdirectory("lcnet-restore-").FullName;
         try
         {

@@ -43,7 +43,7 @@ internal sealed class InferClient(ChannelBase channel)
         };
         if (raw)
         {
-            request.RawInputContents.Add(ByteString.CopyFrom([.. files.SelectMany(file => (byte[])[.. LittleEndian(file.Length), .. file])]));
+            request.RawInputContents.Add(ByteString.CopyFrom(RawFiles(files)));
         }
         else
         {
@@ -72,6 +72,9 @@ internal sealed class InferClient(ChannelBase channel)
 
         return request;
     }
+
+    /// <summary>Files as raw contents: each behind its length.</summary>
+    public static byte[] RawFiles(byte[][] files) => [.. files.SelectMany(file => (byte[])[.. LittleEndian(file.Length), .. file])];
 
     public static byte[] LittleEndian(int value)
     {

@@ -24,7 +24,7 @@ internal static class InferHttp
     /// <returns>The body, and how much of it is JSON.</returns>
     public static (byte[] Body, int HeaderLength) Binary(params byte[][] files)
     {
-        byte[] contents = [.. files.SelectMany(file => (byte[])[.. InferClient.LittleEndian(file.Length), .. file])];
+        byte[] contents = InferClient.RawFiles(files);
         byte[] header = JsonSerializer.SerializeToUtf8Bytes(new
         {
             inputs = new[] { new { name = "image", shape = new[] { files.Length, 1 }, datatype = "BYTES", parameters = new { binary_data_size = contents.Length } } },

@@ -51,7 +51,7 @@ public sealed class InferHttpTests(ServerFixture fixture)
     public async Task Infer_AsTritonsHttpClientSends_IsAnswered()
     {
         // tritonclient.http: InferInput.set_data_from_numpy (binary_data=True is its default), InferRequestedOutput(class_count=2) and _get_inference_request.
-        byte[] contents = [.. Files.SelectMany(file => (byte[])[.. InferClient.LittleEndian(file.Length), .. file])];
+        byte[] contents = InferClient.RawFiles(Files);
         byte[] header = Encoding.UTF8.GetBytes(
             $$$"""{"id":"1","inputs":[{"name":"image","shape":[{{{Files.Length}}},1],"datatype":"BYTES","parameters":{"binary_data_size":{{{contents.Length}}}}}],"outputs":[{"name":"probabilities","parameters":{"classification":2,"binary_data":true}},{"name":"executed_flops","parameters":{"binary_data":true}}]}""");
 

@@ -12,13 +12,13 @@ internal sealed class ClassifierService(ModelRegistry registry, ClassifyHandler 
 {
     [Measured]
     public override Task<ClassifyResponse> Classify(ClassifyRequest request, ServerCallContext context) =>
-        handler.AnswerAsync(request, RequestMeasurementMiddleware.Of(context), callers.Of(context), context.CancellationToken);
+        AnswerAsync(request, RequestMeasurementMiddleware.Of(context), callers.Of(context), context.CancellationToken);
 
     public override Task ClassifyStream(
         IAsyncStreamReader<ClassifyRequest> requestStream, IServerStreamWriter<ClassifyStreamResponse> responseStream, ServerCallContext context)
     {
         Caller caller = callers.Of(context);
-        return streams.RunAsync(requestStream, responseStream, (request, measured) => handler.AnswerAsync(request, measured, caller, context.CancellationToken), context);
+        return streams.RunAsync(requestStream, responseStream, (request, measured) => AnswerAsync(request, measured, caller, context.CancellationToken), context);
     }
 
     public override Task<ListModelsResponse> ListModels(ListModelsRequest request, ServerCallContext context) =>
@@ -26,4 +26,11 @@ internal sealed class ClassifierService(ModelRegistry registry, ClassifyHandler 
 
     public override Task<Model> GetModel(GetModelRequest request, ServerCallContext context) =>
         Task.FromResult(ModelDescription.Of(registry.Models.Find(request.Model, request.Version)));
+
+    private async Task<ClassifyResponse> AnswerAsync(ClassifyRequest request, MeasuredRequest measured, Caller caller, CancellationToken cancellation)
+    {
+        using ModelUse use = registry.Use(request.Model, request.Version);
+        measured.Begin(use.Model);
+        return await handler.AnswerAsync(use.Model, request, measured, caller, cancellation).ConfigureAwait(false);
+    }
 }

@@ -29,14 +29,11 @@ internal sealed class ClassifyEndpoint(ModelRegistry registry, ClassifyHandler h
         UploadedImage.Check(context.Request);
 
         // What can be refused without the image is refused before it is read.
-        using (ModelUse use = registry.Use(context.Request.Query["model"].ToString(), context.Request.Query["version"].ToString()))
-        {
-            measured.Begin(use.Model);
-        }
-
+        using ModelUse use = registry.Use(context.Request.Query["model"].ToString(), context.Request.Query["version"].ToString());
+        measured.Begin(use.Model);
         ClassifyRequest request = ClassifyQuery.Read(context.Request.Query);
         request.EncodedImage = UnsafeByteOperations.UnsafeWrap(await UploadedImage.ReadAsync(context.Request, options).ConfigureAwait(false));
-        ClassifyResponse reply = await handler.AnswerAsync(request, measured, callers.Of(context), context.RequestAborted).ConfigureAwait(false);
+        ClassifyResponse reply = await handler.AnswerAsync(use.Model, request, measured, callers.Of(context), context.RequestAborted).ConfigureAwait(false);
         await ResponseHeaders.WriteAsync(context, "application/json", Encoding.UTF8.GetBytes(Formatter.Format(reply))).ConfigureAwait(false);
     }
 }

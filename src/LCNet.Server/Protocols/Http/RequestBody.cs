@@ -13,14 +13,14 @@ internal static class RequestBody
     /// <param name="field">Stands in front of what is wrong, with a colon behind it; empty for none.</param>
     /// <param name="what">What the body is, for example <c>the image</c>.</param>
     /// <exception cref="ServerError">The body is larger, ends too early, comes too slowly or is compressed in another way than gzip or deflate. RESOURCE_EXHAUSTED: too much is being received.</exception>
-    public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpRequest request, int limit, string field, string what)
+    public static async Task<ArraySegment<byte>> ReadAsync(HttpRequest request, int limit, string field, string what)
     {
         if (request.ContentLength > limit)
         {
             throw TooLarge($"{field}{what} has {request.ContentLength} bytes; the limit is {limit}");
         }
 
-        ReadOnlyMemory<byte> body;
+        byte[] body;
         try
         {
             body = await ReadAllAsync(request.BodyReader, limit, request.HttpContext.RequestAborted).ConfigureAwait(false) ?? throw TooLarge($"{field}{what} has more than {limit} bytes, the limit");
@@ -39,7 +39,7 @@ internal static class RequestBody
         };
     }
 
-    private static async Task<ReadOnlyMemory<byte>?> ReadAllAsync(PipeReader reader, int limit, CancellationToken cancellation)
+    private static async Task<byte[]?> ReadAllAsync(PipeReader reader, int limit, CancellationToken cancellation)
     {
         while (true)
         {
@@ -61,9 +61,9 @@ internal static class RequestBody
         }
     }
 
-    private static ReadOnlyMemory<byte> Decompress(ReadOnlyMemory<byte> body, Func<Stream, Stream> open, int limit, string field, string what)
+    private static ArraySegment<byte> Decompress(byte[] body, Func<Stream, Stream> open, int limit, string field, string what)
     {
-        using var source = new MemoryStream(body.ToArray());
+        using var source = new MemoryStream(body);
         using Stream decompressed = open(source);
         using var result = new MemoryStream();
         byte[] buffer = ArrayPool<byte>.Shared.Rent(81920);
@@ -87,7 +87,7 @@ internal static class RequestBody
             ArrayPool<byte>.Shared.Return(buffer);
         }
 
-        return result.GetBuffer().AsMemory(0, (int)result.Length);
+        return new ArraySegment<byte>(result.GetBuffer(), 0, (int)result.Length);
     }
 
     private static ServerError TooLarge(string detail) => ServerError.InvalidBody(detail, StatusCodes.Status413PayloadTooLarge);

@@ -13,14 +13,9 @@ internal static class UploadedImage
     private const string Part = "image";
 
     /// <summary>Refuses what can be refused before anything of the body is read.</summary>
-    /// <exception cref="ServerError">PERMISSION_DENIED: sent by a page of another server. INVALID_ARGUMENT (415): a content type that holds no image.</exception>
+    /// <exception cref="ServerError">INVALID_ARGUMENT (415): a content type that holds no image.</exception>
     public static void Check(HttpRequest request)
     {
-        if (!IsOwn(request))
-        {
-            throw ServerError.OtherPage();
-        }
-
         if (!IsFile(request) && !IsForm(request))
         {
             throw ServerError.InvalidBody(
@@ -28,9 +23,6 @@ internal static class UploadedImage
                 StatusCodes.Status415UnsupportedMediaType);
         }
     }
-
-    /// <summary>Whether a request's sender is a page of this server, or no page at all: those of other servers may not use a visitor's browser to get here.</summary>
-    public static bool IsOwn(HttpRequest request) => request.Headers["Sec-Fetch-Site"].ToString() is "" or "same-origin" or "none";
 
     /// <summary>Reads the file.</summary>
     /// <exception cref="ServerError">INVALID_ARGUMENT: it is larger than an image may be, does not arrive whole, or the form has not one image.</exception>
@@ -41,7 +33,7 @@ internal static class UploadedImage
             return await RequestBody.ReadAsync(request, options.MaxImageBytes, Field, What).ConfigureAwait(false);
         }
 
-        ReadOnlyMemory<byte> body = await RequestBody.ReadAsync(request, options.RequestLimit, Field, "the form").ConfigureAwait(false);
+        ArraySegment<byte> body = await RequestBody.ReadAsync(request, options.RequestLimit, Field, "the form").ConfigureAwait(false);
         string? boundary = HeaderUtilities.RemoveQuotes(MediaTypeHeaderValue.Parse(request.ContentType).Boundary).Value;
         if (string.IsNullOrEmpty(boundary))
         {
@@ -51,12 +43,12 @@ internal static class UploadedImage
         return await ReadPartAsync(body, boundary, options.MaxImageBytes, request.HttpContext.RequestAborted).ConfigureAwait(false);
     }
 
-    private static async Task<ReadOnlyMemory<byte>> ReadPartAsync(ReadOnlyMemory<byte> body, string boundary, int limit, CancellationToken cancellation)
+    private static async Task<ReadOnlyMemory<byte>> ReadPartAsync(ArraySegment<byte> body, string boundary, int limit, CancellationToken cancellation)
     {
         ReadOnlyMemory<byte>? image = null;
         try
         {
-            var reader = new MultipartReader(boundary, new MemoryStream(body.ToArray()));
+            var reader = new MultipartReader(boundary, new MemoryStream(body.Array!, body.Offset, body.Count));
             while (await reader.ReadNextSectionAsync(cancellation).ConfigureAwait(false) is { } section)
             {
                 string? name = ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out ContentDispositionHeaderValue? disposition) ? HeaderUtilities.RemoveQuotes(disposition.Name).Value : null;

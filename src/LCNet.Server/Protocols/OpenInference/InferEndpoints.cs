@@ -55,23 +55,15 @@ internal sealed class InferEndpoints(ModelRegistry registry, InferHandler handle
 
     private async Task InferAsync(HttpContext context)
     {
-        if (!UploadedImage.IsOwn(context.Request))
-        {
-            throw ServerError.OtherPage();
-        }
-
         // What can be refused without the images is refused before they are read.
         MeasuredRequest measured = RequestMeasurementMiddleware.Of(context);
         (string model, string version) = Named(context);
-        using (ModelUse use = registry.Use(model, version, "model_name", "model_version"))
-        {
-            measured.Begin(use.Model);
-        }
-
+        using ModelUse use = registry.Use(model, version, "model_name", "model_version");
+        measured.Begin(use.Model);
         int? headerLength = ReadHeaderLength(context.Request);
         ReadOnlyMemory<byte> body = await RequestBody.ReadAsync(context.Request, options.RequestLimit, string.Empty, "the request").ConfigureAwait(false);
         ModelInferRequest request = InferJsonRequest.Read(model, version, body, headerLength);
-        InferAnswer answer = await handler.RunAsync(request, InferFields.Http, measured, callers.Of(context), context.RequestAborted).ConfigureAwait(false);
+        InferAnswer answer = await handler.RunAsync(use.Model, request, InferFields.Http, measured, callers.Of(context), context.RequestAborted).ConfigureAwait(false);
         (ReadOnlyMemory<byte> reply, int? jsonLength) = InferJsonReply.Write(request, answer);
         if (jsonLength is int length)
         {

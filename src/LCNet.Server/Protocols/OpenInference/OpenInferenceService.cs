@@ -33,7 +33,10 @@ internal sealed class OpenInferenceService(ModelRegistry registry, InferHandler 
     [Measured]
     public override async Task<ModelInferResponse> ModelInfer(ModelInferRequest request, ServerCallContext context)
     {
-        InferAnswer answer = await handler.RunAsync(request, InferFields.Grpc, RequestMeasurementMiddleware.Of(context), callers.Of(context), context.CancellationToken).ConfigureAwait(false);
+        using ModelUse use = registry.Use(request.ModelName, request.ModelVersion, "model_name", "model_version");
+        MeasuredRequest measured = RequestMeasurementMiddleware.Of(context);
+        measured.Begin(use.Model);
+        InferAnswer answer = await handler.RunAsync(use.Model, request, InferFields.Grpc, measured, callers.Of(context), context.CancellationToken).ConfigureAwait(false);
         return InferReply.From(request.Id, answer);
     }
 
@@ -42,9 +45,10 @@ internal sealed class OpenInferenceService(ModelRegistry registry, InferHandler 
 
     public override Task<ModelStatisticsResponse> ModelStatistics(ModelStatisticsRequest request, ServerCallContext context)
     {
-        IEnumerable<ServedModel> asked = request.Name.Length == 0 ? registry.Models.All
-            : request.Version.Length > 0 ? [Find(request.Name, request.Version)]
-            : registry.Models.All.Where(model => model.ModelName == Find(request.Name, request.Version).ModelName);
+        ServedModel? named = request.Name.Length == 0 ? null : Find(request.Name, request.Version);
+        IEnumerable<ServedModel> asked = named is null ? registry.Models.All
+            : request.Version.Length > 0 ? [named]
+            : registry.Models.All.Where(model => model.ModelName == named.ModelName);
         return Task.FromResult(new ModelStatisticsResponse { ModelStats = { asked.Select(TritonReplies.Statistics) } });
     }
 

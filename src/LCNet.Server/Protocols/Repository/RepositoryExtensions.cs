@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LCNet.Server.Errors;
 using LCNet.Server.Protocols.Http;
 using LCNet.Server.Security;
 
@@ -13,17 +12,12 @@ internal static class RepositoryExtensions
 
     private const string ModelPath = BasePath + "/models/{model}";
 
-    /// <summary>Maps the calls. They answer to no page of another server.</summary>
+    /// <summary>Maps the calls.</summary>
     public static void MapModelRepository(this IEndpointRouteBuilder endpoints)
     {
         RepositoryActions actions = endpoints.ServiceProvider.GetRequiredService<RepositoryActions>();
         void Map(string path, string[] parameters, Func<string, RepositoryRequest, Task<byte[]>> answer) => endpoints.MapOnly(HttpMethods.Post, path, async context =>
         {
-            if (!UploadedImage.IsOwn(context.Request))
-            {
-                throw ServerError.OtherPage();
-            }
-
             RepositoryRequest request = await RepositoryRequest.ReadAsync(context.Request, parameters).ConfigureAwait(false);
             byte[] reply = await answer(context.Request.RouteValues["model"] as string ?? string.Empty, request).ConfigureAwait(false);
             if (reply.Length > 0)
