@@ -202,6 +202,16 @@ public sealed record CalibrationPoint(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? Milliseconds { get; init; }
 
+    /// <summary>
+    /// Share of images whose most probable class is that of the network with every gate open, in [0, 1]: what a server's shadow runs measure on live traffic. Null where it was not measured.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Agreement { get; init; }
+
+    /// <summary>How many images <see cref="Agreement"/> was measured on, at least 1; null where it was not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? AgreementImages { get; init; }
+
     /// <summary>The standard error of a share: √(p(1 − p)/n).</summary>
     /// <param name="share">p, in [0, 1].</param>
     /// <param name="images">n, at least 1.</param>

@@ -46,6 +46,17 @@ public sealed class ImagePlan
         Flops = 0;
     }
 
+    internal void Open(int block)
+    {
+        _counts[block] = _kept[block].Length;
+        _layerScales[block] = 1;
+        Array.Fill(_channelScales[block], 1);
+        for (int channel = 0; channel < _counts[block]; channel++)
+        {
+            _kept[block][channel] = channel;
+        }
+    }
+
     internal void Set(int block, float layerScale, ReadOnlySpan<float> channelSalience)
     {
         int count = 0;

@@ -171,6 +171,9 @@ internal static partial class ManifestRules
                 manifest.TimedOn is null ? point.Milliseconds is null : point.Milliseconds is > 0 && double.IsFinite(point.Milliseconds.Value),
                 $"calibration at effort {point.Effort}: {(manifest.TimedOn is null ? "milliseconds, but timed_on does not say where" : "milliseconds are not above 0, though timed_on says where")}");
             require(
+                point.Agreement is null ? point.AgreementImages is null : point.Agreement is >= 0 and <= 1 && point.AgreementImages >= 1,
+                $"calibration at effort {point.Effort}: an agreement in [0, 1] and the images that it was measured on, at least 1, go together");
+            require(
                 i == 0 || (point.Effort > points[i - 1].Effort && point.MeanFlops >= points[i - 1].MeanFlops),
                 $"calibration at effort {point.Effort}: effort and mean FLOPs do not rise");
         }

@@ -75,6 +75,20 @@ public sealed class Planner
         }
     }
 
+    /// <summary>Makes the plan of the whole network: every block runs with every channel, unscaled, and no gate decides.</summary>
+    /// <param name="plan">Replaced; its FLOPs are those of the static network.</param>
+    public void Open(ImagePlan plan)
+    {
+        Begin(plan);
+        for (int block = 0; block < _manifest.Blocks.Count; block++)
+        {
+            plan.Open(block);
+            plan.Flops += _flops.Block(block, _manifest.Blocks[block].Channels);
+        }
+
+        plan.Flops += _manifest.Head.Flops;
+    }
+
     private long SetBlocks(ImagePlan plan, SpanSpec spec, ReadOnlySpan<float> layers, ReadOnlySpan<float> channels)
     {
         if (layers.Length != spec.Blocks)

@@ -73,6 +73,17 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.Contains(option, error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--effort", "0.5")]
+    [InlineData("--max-flops", "100000000")]
+    [InlineData("--split", "all")]
+    public async Task Evaluate_CalibrateWithOtherSettings_IsRefused(string option, string value)
+    {
+        (int exitCode, _, string error) = await Repository.LcnetAsync("evaluate", Repository.Bundle, Repository.Samples, "--calibrate", option, value);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("--calibrate", error, StringComparison.Ordinal);
+    }
+
     private static async Task<JsonElement[]> Json(params string[] arguments)
     {
         (int exitCode, string output, string error) =
@@ -88,7 +99,9 @@ public sealed class EvaluateCommandTests : IDisposable
         InferenceResult result = engine.CreateResult();
         byte[] pixels = new byte[manifest.Input.Length];
         float[] input = new float[manifest.Input.Length];
+        InferenceResult whole = engine.CreateResult();
         var flops = new List<long>();
+        int same = 0;
         int[] right = new int[manifest.Labels.Count];
         int[] runs = new int[manifest.Blocks.Count];
         int perClass = 0;
@@ -101,6 +114,8 @@ public sealed class EvaluateCommandTests : IDisposable
                 ImageDecoder.Decode(await File.ReadAllBytesAsync(file), manifest.Input.Width, manifest.Input.Height, new ImageLimits(), pixels);
                 Pixels.Normalise(pixels, manifest.Input.Mean, manifest.Input.Std, input);
                 session.Run(input, effort, cap, result, TestContext.Current.CancellationToken);
+                session.RunOpen(input, whole, isWanted: null, TestContext.Current.CancellationToken);
+                same += result.Logits.IndexOf(result.Logits.ToArray().Max()) == whole.Logits.IndexOf(whole.Logits.ToArray().Max()) ? 1 : 0;
                 flops.Add(result.Plan.Flops);
                 right[label] += result.Logits.IndexOf(result.Logits.ToArray().Max()) == label ? 1 : 0;
                 for (int block = 0; block < runs.Length; block++)
@@ -112,6 +127,7 @@ public sealed class EvaluateCommandTests : IDisposable
 
         Assert.Equal(flops.Count, measured.GetProperty("images").GetInt32());
         Assert.Equal(right.Sum() / (double)flops.Count, measured.GetProperty("top1").GetDouble(), 1e-12);
+        Assert.Equal(same / (double)flops.Count, measured.GetProperty("agreement").GetDouble(), 1e-12);
         Assert.Equal(flops.Average(), measured.GetProperty("mean_flops").GetDouble(), 1e-3);
         Assert.Equal(flops.Max(), measured.GetProperty("most_flops").GetInt64());
         Assert.Equal(right.Select(count => count / (double)perClass), measured.GetProperty("top1_per_class").EnumerateArray().Select(value => value.GetDouble()));

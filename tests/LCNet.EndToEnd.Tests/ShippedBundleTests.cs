@@ -34,15 +34,15 @@ public sealed class ShippedBundleTests(ServerProcess server)
         var dispatcher = new Dispatcher(bundle, lane);
         byte[] rgb = new byte[input.Length];
         float[] image = new float[input.Length];
-        float[] open = new float[bundle.Manifest.Labels.Count];
-        float[] expected = new float[open.Length];
+        var open = new InferenceResult(bundle.Manifest);
+        float[] expected = new float[bundle.Manifest.Labels.Count];
         foreach (string file in Files)
         {
             ImageDecoder.Decode(File.ReadAllBytes(file), input.Width, input.Height, ImageLimits.Default, rgb);
             Pixels.Normalise(rgb, input.Mean, input.Std, image);
             dispatcher.RunOpen(image, open);
             dense.Run(image, expected);
-            Assert.All(expected.Zip(open), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+            Assert.All(expected.Zip(open.Logits.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
         }
     }
 

@@ -30,6 +30,12 @@ public sealed class TrainCommandTests : IDisposable
         (int evaluated, string report, string failure) = await Repository.LcnetAsync("evaluate", bundle.Folder, Repository.Samples, "--json");
         Assert.True(evaluated == 0, failure);
         Assert.Contains($"\"mean_flops\": {claimed.MeanFlops}", report, StringComparison.Ordinal);
+
+        // A bundle of before knows nothing of agreement until it is measured.
+        Bundle.Write(bundle.Folder, bundle.Manifest with { Calibration = [.. bundle.Manifest.Calibration.Select(point => point with { Agreement = null, AgreementImages = null })] });
+        (int calibrated, _, string problem) = await Repository.LcnetAsync("evaluate", bundle.Folder, Repository.Samples, "--calibrate");
+        Assert.True(calibrated == 0, problem);
+        Assert.Equal(bundle.Manifest.Calibration, Bundle.Open(bundle.Folder).Manifest.Calibration);
     }
 
     [Fact]

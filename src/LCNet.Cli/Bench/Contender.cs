@@ -54,9 +54,8 @@ internal sealed class Contender(string name, Action<int> run, params IDisposable
         ISegmentLane lane = executor.CreateLane();
         var dispatcher = new Dispatcher(bundle, lane);
         var result = new InferenceResult(bundle.Manifest);
-        float[] logits = new float[bundle.Manifest.Labels.Count];
         return setting.IsOpen
-            ? new Contender(name, image => dispatcher.RunOpen(images[image], logits), lane, executor)
+            ? new Contender(name, image => dispatcher.RunOpen(images[image], result), lane, executor)
             : new Contender(name, image => dispatcher.Run(images[image], setting.Effort, setting.Cap, result), lane, executor);
     }
 }

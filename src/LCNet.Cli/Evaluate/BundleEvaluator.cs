@@ -10,6 +10,7 @@ namespace LCNet.Cli.Evaluate;
 internal sealed class BundleEvaluator(InferenceEngine engine, ImageSet images, IReadOnlyList<int> indices)
 {
     private readonly BundleManifest _manifest = engine.Bundle.Manifest;
+    private int[]? _whole;
 
     /// <summary>Measures one effort, in (0, 1].</summary>
     public Measurement MeasureEffort(double effort, CancellationToken cancellation) =>
@@ -47,43 +48,43 @@ internal sealed class BundleEvaluator(InferenceEngine engine, ImageSet images, I
 
     private Measurement Measure(double effort, long cap, CancellationToken cancellation)
     {
+        _whole ??= RunWhole(cancellation);
         long[] flops = new long[indices.Count];
         bool[] right = new bool[indices.Count];
+        bool[] agrees = new bool[indices.Count];
         var gate = new Lock();
         int[] runs = new int[_manifest.Blocks.Count];
         int[][] kept = NewCounts();
-        int next = -1;
-        Parallel.For(0, Environment.ProcessorCount, new ParallelOptions { CancellationToken = cancellation }, _ =>
-        {
-            using EngineSession session = engine.CreateSession();
-            float[] input = new float[_manifest.Input.Length];
-            InferenceResult result = engine.CreateResult();
-            int[] ownRuns = new int[runs.Length];
-            int[][] ownKept = NewCounts();
-            for (int i = Interlocked.Increment(ref next); i < indices.Count; i = Interlocked.Increment(ref next))
+        ForEachImage(
+            () => (Runs: new int[runs.Length], Kept: NewCounts()),
+            (i, session, input, result, counts) =>
             {
-                Pixels.Normalise(images.Pixels(indices[i]), _manifest.Input.Mean, _manifest.Input.Std, input);
                 session.Run(input, effort, cap, result, cancellation);
                 flops[i] = result.Plan.Flops;
-                right[i] = Predictions.Top(result.Logits, 1)[0].Index == images.Label(indices[i]);
-                Count(result.Plan, ownRuns, ownKept);
-            }
-
-            lock (gate)
+                int predicted = Predictions.Top(result.Logits, 1)[0].Index;
+                right[i] = predicted == images.Label(indices[i]);
+                agrees[i] = predicted == _whole[i];
+                Count(result.Plan, counts.Runs, counts.Kept);
+            },
+            counts =>
             {
-                Add(runs, ownRuns);
-                for (int block = 0; block < kept.Length; block++)
+                lock (gate)
                 {
-                    Add(kept[block], ownKept[block]);
+                    Add(runs, counts.Runs);
+                    for (int block = 0; block < kept.Length; block++)
+                    {
+                        Add(kept[block], counts.Kept[block]);
+                    }
                 }
-            }
-        });
+            },
+            cancellation);
 
         FlopsSummary planned = FlopsSummary.Of(flops);
         return new Measurement
         {
             Images = indices.Count,
             Top1 = right.Count(hit => hit) / (double)right.Length,
+            Agreement = agrees.Count(same => same) / (double)agrees.Length,
             Top1PerClass = [.. _manifest.Labels.Select((_, label) => ShareRight(right, label))],
             MeanFlops = planned.Mean,
             P5Flops = planned.P5,
@@ -95,6 +96,41 @@ internal sealed class BundleEvaluator(InferenceEngine engine, ImageSet images, I
             Flops = flops,
             ChannelRates = [.. kept.Select(counts => (IReadOnlyList<double>)[.. counts.Select(count => (double)count / indices.Count)])],
         };
+    }
+
+    private int[] RunWhole(CancellationToken cancellation)
+    {
+        int[] predicted = new int[indices.Count];
+        ForEachImage(
+            () => 0,
+            (i, session, input, result, _) =>
+            {
+                session.RunOpen(input, result, isWanted: null, cancellation);
+                predicted[i] = Predictions.Top(result.Logits, 1)[0].Index;
+            },
+            _ => { },
+            cancellation);
+        return predicted;
+    }
+
+    // On every core, each with a session and a state of its own.
+    private void ForEachImage<T>(Func<T> begin, Action<int, EngineSession, float[], InferenceResult, T> run, Action<T> end, CancellationToken cancellation)
+    {
+        int next = -1;
+        Parallel.For(0, Environment.ProcessorCount, new ParallelOptions { CancellationToken = cancellation }, _ =>
+        {
+            using EngineSession session = engine.CreateSession();
+            float[] input = new float[_manifest.Input.Length];
+            InferenceResult result = engine.CreateResult();
+            T state = begin();
+            for (int i = Interlocked.Increment(ref next); i < indices.Count; i = Interlocked.Increment(ref next))
+            {
+                Pixels.Normalise(images.Pixels(indices[i]), _manifest.Input.Mean, _manifest.Input.Std, input);
+                run(i, session, input, result, state);
+            }
+
+            end(state);
+        });
     }
 
     private static void Count(ImagePlan plan, int[] runs, int[][] kept)

@@ -26,16 +26,28 @@ internal static class EvaluateCommand
         var against = new Option<string[]>("--against") { Description = "Bundles of static networks (lcnet train --gates none) to draw and list beside this one, in --plot and --card.", AllowMultipleArgumentsPerToken = true };
         var judge = new Option<string?>("--judge") { Description = "Bundle whose static network tells easy images from hard ones, for --plot and --card. Default: this bundle." };
         var device = new Option<string>("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
+        var calibrate = new Option<bool>("--calibrate") { Description = "Measure every effort of the bundle's table, instead of --effort and --max-flops, and write into it how often each agrees with the whole network, for servers to compare live traffic with." };
         var json = new Option<bool>("--json") { Description = "Print JSON." };
         var command = new Command("evaluate", "Measure top-1, planned FLOPs and per-block run rates of a bundle.")
         {
-            bundle, data, effort, cap, split, list, plot, against, card, judge, device, json,
+            bundle, data, effort, cap, split, list, plot, against, card, judge, device, calibrate, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
-            long[] caps = parsed.GetValue(cap) ?? [];
-            double[] efforts = parsed.GetValue(effort) is { Length: > 0 } given ? given : caps.Length == 0 ? [1] : [];
             Bundle opened = Bundle.Open(parsed.GetValue(bundle)!);
+            bool calibrates = parsed.GetValue(calibrate);
+            long[] caps = parsed.GetValue(cap) ?? [];
+            double[] efforts = parsed.GetValue(effort) ?? [];
+            if (calibrates && (efforts.Length > 0 || caps.Length > 0 || parsed.GetValue(split) != "validation"))
+            {
+                throw new ArgumentException("--calibrate measures the efforts of the bundle's table on the validation images: no --effort, --max-flops or other --split goes with it.");
+            }
+
+            if (efforts.Length == 0)
+            {
+                efforts = calibrates ? [.. opened.Manifest.Calibration.Select(point => point.Effort)] : caps.Length == 0 ? [1] : [];
+            }
+
             Check(opened, efforts, caps);
             string folder = parsed.GetValue(data)!;
             ImageSet images = DataSource.Open(folder, opened.Manifest.Input.Width);
@@ -62,6 +74,14 @@ internal static class EvaluateCommand
             foreach (long value in caps)
             {
                 measurements.Add(evaluator.MeasureCap(value, cancellation));
+            }
+
+            if (calibrates)
+            {
+                Bundle.Write(opened.Folder, opened.Manifest with
+                {
+                    Calibration = [.. opened.Manifest.Calibration.Zip(measurements, (point, measured) => point with { Agreement = measured.Agreement, AgreementImages = measured.Images })],
+                });
             }
 
             (string? pictures, string? cardFile) = (parsed.GetValue(plot), parsed.GetValue(card));
@@ -139,11 +159,11 @@ internal static class EvaluateCommand
     private static void Print(BundleManifest manifest, string split, List<Measurement> measurements)
     {
         Console.WriteLine($"{manifest.Model}/{manifest.Version} on {measurements[0].Images} images ({split}); dense: {measurements[0].DenseFlops / 1e6:F2} MFLOPs");
-        var table = new Table().AddColumns("dial", "top-1", "± s.e.", "mean MFLOPs", "of dense", "p5", "p95", "most");
+        var table = new Table().AddColumns("dial", "top-1", "± s.e.", "agreement", "mean MFLOPs", "of dense", "p5", "p95", "most");
         foreach (Measurement point in measurements)
         {
             table.AddRow(
-                point.Dial, $"{point.Top1:P2}", $"{point.Top1StandardError:P2}", $"{point.MeanFlops / 1e6:F2}", $"{point.MeanFlops / point.DenseFlops:P1}",
+                point.Dial, $"{point.Top1:P2}", $"{point.Top1StandardError:P2}", $"{point.Agreement:P2}", $"{point.MeanFlops / 1e6:F2}", $"{point.MeanFlops / point.DenseFlops:P1}",
                 $"{point.P5Flops / 1e6:F2}", $"{point.P95Flops / 1e6:F2}", $"{point.MostFlops / 1e6:F2}");
         }
 

@@ -25,6 +25,9 @@ internal sealed record Measurement
     /// <summary>Standard error of <see cref="Top1"/>: √(p(1 − p)/images).</summary>
     public double Top1StandardError => CalibrationPoint.StandardError(Top1, Images);
 
+    /// <summary>Share whose most probable class is that of the network with every gate open, in [0, 1].</summary>
+    public required double Agreement { get; init; }
+
     /// <summary>Share classified right of each class, in the order of the labels.</summary>
     public required IReadOnlyList<double> Top1PerClass { get; init; }
 

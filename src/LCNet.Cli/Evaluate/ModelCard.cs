@@ -25,10 +25,10 @@ internal static class ModelCard
         Line(text, $"A residual network of {manifest.Blocks.Count} blocks whose gates decide, image by image, which blocks and channels run. Dense: {manifest.Dense.Flops / FlopsOfMac:F2} M MACs.");
         Line(text, $"\n## Data and split\n\nTrained on {origin.Data}. Figures are measured on {origin.Split}; none of them was trained on.");
         Line(text, $"\n## Accuracy and cost on {first.Images} validation images\n");
-        Line(text, $"| dial | top-1 | standard error | mean M MACs | of dense | p5 | p95 |\n| --- | --- | --- | --- | --- | --- | --- |");
+        Line(text, $"| dial | top-1 | standard error | agrees with the whole network | mean M MACs | of dense | p5 | p95 |\n| --- | --- | --- | --- | --- | --- | --- | --- |");
         foreach (Measurement point in measurements)
         {
-            Line(text, $"| {point.Dial} | {100 * point.Top1:F2} % | {100 * point.Top1StandardError:F2} | {point.MeanFlops / FlopsOfMac:F2} | {100 * point.MeanFlops / point.DenseFlops:F1} % | {point.P5Flops / FlopsOfMac:F2} | {point.P95Flops / FlopsOfMac:F2} |");
+            Line(text, $"| {point.Dial} | {100 * point.Top1:F2} % | {100 * point.Top1StandardError:F2} | {100 * point.Agreement:F2} % | {point.MeanFlops / FlopsOfMac:F2} | {100 * point.MeanFlops / point.DenseFlops:F1} % | {point.P5Flops / FlopsOfMac:F2} | {point.P95Flops / FlopsOfMac:F2} |");
         }
 
         if (statics.Count > 0)

@@ -77,10 +77,10 @@ internal static class InspectCommand
         parts.AddRow("head", $"{manifest.Labels.Count}", string.Empty, $"{manifest.Head.Flops:F0}", string.Empty, string.Empty, string.Empty);
         AnsiConsole.Write(parts);
 
-        var efforts = new Table().AddColumns("effort", "mean FLOPs", "of dense", "p95 FLOPs", "top-1", "± s.e.", "ms").Title(manifest.Provenance.Split);
+        var efforts = new Table().AddColumns("effort", "mean FLOPs", "of dense", "p95 FLOPs", "top-1", "± s.e.", "agreement", "ms").Title(manifest.Provenance.Split);
         foreach (CalibrationPoint point in manifest.Calibration)
         {
-            efforts.AddRow($"{point.Effort:0.##}", $"{point.MeanFlops:F0}", $"{point.MeanFlops / bundle.Flops.Dense:P1}", $"{point.P95Flops:F0}", $"{point.Top1:P2}", $"{point.Top1StandardError:P2}", point.Milliseconds is double milliseconds ? $"{milliseconds:0.###}" : "–");
+            efforts.AddRow($"{point.Effort:0.##}", $"{point.MeanFlops:F0}", $"{point.MeanFlops / bundle.Flops.Dense:P1}", $"{point.P95Flops:F0}", $"{point.Top1:P2}", $"{point.Top1StandardError:P2}", point.Agreement is double agreement ? $"{agreement:P2}" : "–", point.Milliseconds is double milliseconds ? $"{milliseconds:0.###}" : "–");
         }
 
         AnsiConsole.Write(efforts);

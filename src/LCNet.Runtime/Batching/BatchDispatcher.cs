@@ -64,7 +64,15 @@ internal sealed class BatchDispatcher
         for (int i = 0; i < images.Length; i++)
         {
             ImagePlan plan = images[i].Result.Plan;
-            _planner.Begin(plan);
+            if (images[i].IsOpen)
+            {
+                _planner.Open(plan);
+            }
+            else
+            {
+                _planner.Begin(plan);
+            }
+
             _scheduler.Add(plan, (float)_prices.PriceFor(images[i].Effort), images[i].Cap);
             _lane.Image(i, images[i].Pixels.Span);
         }
@@ -88,7 +96,10 @@ internal sealed class BatchDispatcher
         int width = channels.Length / reading.Rows;
         for (int i = 0; i < images.Length; i++)
         {
-            _planner.Decide(images[i].Result.Plan, span, layers.Slice(i * blocks, blocks), channels.Slice(i * width, width), images[i].Cap);
+            if (!images[i].IsOpen)
+            {
+                _planner.Decide(images[i].Result.Plan, span, layers.Slice(i * blocks, blocks), channels.Slice(i * width, width), images[i].Cap);
+            }
         }
 
         foreach (Activity? activity in _trace.Activities)

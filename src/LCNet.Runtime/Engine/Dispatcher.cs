@@ -62,18 +62,37 @@ public sealed class Dispatcher
 
     /// <summary>Runs one image with every gate open, as the static network does; the gates themselves do not run.</summary>
     /// <param name="image">The network's input, 3 × height × width values.</param>
-    /// <param name="logits">Takes one value a label.</param>
+    /// <param name="result">Takes logits, the plan of the whole network and executed FLOPs; its effort is 1.</param>
+    /// <param name="isWanted">Asked before each segment, on the calling thread, which it may keep waiting; once it says no nothing more runs. Null: always.</param>
+    /// <returns>Whether it ran to its end; else the result means nothing.</returns>
     /// <exception cref="ArgumentException">The image has another length.</exception>
-    public void RunOpen(ReadOnlySpan<float> image, Span<float> logits)
+    public bool RunOpen(ReadOnlySpan<float> image, InferenceResult result, Func<bool>? isWanted = null)
     {
+        ArgumentNullException.ThrowIfNull(result);
         CheckLength(image);
-        _lane.Stem(image);
-        for (int block = 0; block < _manifest.Blocks.Count; block++)
+        _planner.Open(result.Plan);
+        _executed = 0;
+        if (isWanted?.Invoke() == false)
         {
-            RunFrom(_lane, block, 0, _manifest.Blocks[block].Channels);
+            return false;
         }
 
-        _lane.Head(logits);
+        RunStem(image);
+        for (int block = 0; block < _manifest.Blocks.Count; block++)
+        {
+            if (isWanted?.Invoke() == false)
+            {
+                return false;
+            }
+
+            RunBlock(result.Plan, block);
+        }
+
+        RunHead(result.MutableLogits);
+        result.ExecutedFlops = _executed;
+        result.Effort = 1;
+        result.BatchSize = 1;
+        return true;
     }
 
     /// <summary>Runs every segment, blocks with all channels, without their first and with nothing but their last: a graph that gathers wrongly cannot run all three.</summary>

@@ -26,11 +26,7 @@ public abstract class EngineSession : IDisposable
     public void Run(ReadOnlyMemory<float> image, double effort, long cap, InferenceResult result, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(result);
-        if (image.Length != _bundle.Manifest.Input.Length)
-        {
-            throw new ArgumentException($"{image.Length} values; the network takes {_bundle.Manifest.Input.Length}.", nameof(image));
-        }
-
+        CheckLength(image);
         if (!(effort > 0 && effort <= 1))
         {
             throw new ArgumentOutOfRangeException(nameof(effort), effort, "Effort lies in (0, 1].");
@@ -39,6 +35,24 @@ public abstract class EngineSession : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(cap, _bundle.Flops.Minimum);
         cancellation.ThrowIfCancellationRequested();
         RunChecked(image, effort, cap, result, cancellation);
+    }
+
+    /// <summary>Runs one image with every gate open, as the static network would.</summary>
+    /// <param name="image">The network's input, 3 × height × width finite values.</param>
+    /// <param name="result">From <see cref="InferenceEngine.CreateResult"/>; filled in.</param>
+    /// <param name="isWanted">
+    /// Asked before it runs and, where images run by themselves, before each segment, on the calling thread, which it may keep waiting; once it says no nothing more runs. Null: always.
+    /// </param>
+    /// <param name="cancellation">As for <see cref="Run"/>.</param>
+    /// <returns>Whether it ran to its end; else the result means nothing.</returns>
+    /// <exception cref="OperationCanceledException">Cancelled before it ran.</exception>
+    /// <exception cref="ArgumentException">The image has another length.</exception>
+    public bool RunOpen(ReadOnlyMemory<float> image, InferenceResult result, Func<bool>? isWanted, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        CheckLength(image);
+        cancellation.ThrowIfCancellationRequested();
+        return RunOpenChecked(image, result, isWanted, cancellation);
     }
 
     /// <summary>Frees its buffers.</summary>
@@ -52,6 +66,16 @@ public abstract class EngineSession : IDisposable
     protected abstract void Dispose(bool disposing);
 
     private protected abstract void RunChecked(ReadOnlyMemory<float> image, double effort, long cap, InferenceResult result, CancellationToken cancellation);
+
+    private protected abstract bool RunOpenChecked(ReadOnlyMemory<float> image, InferenceResult result, Func<bool>? isWanted, CancellationToken cancellation);
+
+    private void CheckLength(ReadOnlyMemory<float> image)
+    {
+        if (image.Length != _bundle.Manifest.Input.Length)
+        {
+            throw new ArgumentException($"{image.Length} values; the network takes {_bundle.Manifest.Input.Length}.", nameof(image));
+        }
+    }
 }
 
 /// <summary>Runs each image by itself, on the calling thread. What a CPU does best: a core gains nothing by a batch.</summary>
@@ -90,11 +114,21 @@ internal sealed class LaneSession : EngineSession
         result.QueueTime = TimeSpan.Zero;
         result.ExecuteTime = Stopwatch.GetElapsedTime(began);
     }
+
+    private protected override bool RunOpenChecked(ReadOnlyMemory<float> image, InferenceResult result, Func<bool>? isWanted, CancellationToken cancellation)
+    {
+        long began = Stopwatch.GetTimestamp();
+        bool ran = _dispatcher.RunOpen(image.Span, result, isWanted);
+        result.QueueTime = TimeSpan.Zero;
+        result.ExecuteTime = Stopwatch.GetElapsedTime(began);
+        return ran;
+    }
 }
 
 /// <summary>Waits for a batch that has room, and for its end.</summary>
 internal sealed class BatchSession(Bundle bundle, DynamicBatcher batcher, EffortCurve efforts) : EngineSession(bundle)
 {
+    private readonly long _dense = bundle.Flops.Dense;
     private readonly BatchItem _item = batcher.CreateItem();
 
     /// <inheritdoc/>
@@ -102,4 +136,15 @@ internal sealed class BatchSession(Bundle bundle, DynamicBatcher batcher, Effort
 
     private protected override void RunChecked(ReadOnlyMemory<float> image, double effort, long cap, InferenceResult result, CancellationToken cancellation) =>
         batcher.Run(_item, new BatchImage(image, effort, cap, result, default), Math.Min(cap, efforts.FlopsFor(effort)), cancellation);
+
+    private protected override bool RunOpenChecked(ReadOnlyMemory<float> image, InferenceResult result, Func<bool>? isWanted, CancellationToken cancellation)
+    {
+        if (isWanted?.Invoke() == false)
+        {
+            return false;
+        }
+
+        batcher.Run(_item, new BatchImage(image, 1, Planner.NoCap, result, default, IsOpen: true), _dense, cancellation);
+        return true;
+    }
 }

@@ -5,7 +5,7 @@ using LCNet.Training.Recipe;
 
 namespace LCNet.Training.Export;
 
-/// <summary>Measures what each effort costs and gives on validation images.</summary>
+/// <summary>Measures what each effort costs and gives on validation images, and how often it agrees with the whole network.</summary>
 public static class Calibrator
 {
     /// <summary>The efforts of a calibration table: 0.2 to 1 in steps of 0.1.</summary>
@@ -24,10 +24,11 @@ public static class Calibrator
     {
         ArgumentNullException.ThrowIfNull(network);
         ArgumentNullException.ThrowIfNull(efforts);
+        IReadOnlyList<long> dense = Evaluation.Of(network, images, indices, normalisation, effort: null).Predicted;
         var points = new List<CalibrationPoint>();
         foreach (double effort in efforts.Reverse())
         {
-            CalibrationPoint point = Measure(network, images, indices, normalisation, effort);
+            CalibrationPoint point = Measure(network, images, indices, normalisation, effort, dense);
             if (points.Count == 0 || point.MeanFlops < points[^1].MeanFlops)
             {
                 points.Add(point);
@@ -57,11 +58,16 @@ public static class Calibrator
         })];
     }
 
-    private static CalibrationPoint Measure(LcNet network, ImageSet images, IReadOnlyList<int> indices, Normalisation normalisation, double effort)
+    private static CalibrationPoint Measure(
+        LcNet network, ImageSet images, IReadOnlyList<int> indices, Normalisation normalisation, double effort, IReadOnlyList<long> dense)
     {
         Evaluation evaluation = Evaluation.Of(network, images, indices, normalisation, effort);
         FlopsSummary flops = FlopsSummary.Of(evaluation.Flops);
         return new CalibrationPoint(
-            effort, flops.Mean, flops.P95, evaluation.Accuracy, CalibrationPoint.StandardError(evaluation.Accuracy, indices.Count));
+            effort, flops.Mean, flops.P95, evaluation.Accuracy, CalibrationPoint.StandardError(evaluation.Accuracy, indices.Count))
+        {
+            Agreement = evaluation.Predicted.Zip(dense).Count(both => both.First == both.Second) / (double)indices.Count,
+            AgreementImages = indices.Count,
+        };
     }
 }

@@ -55,8 +55,8 @@ public static class ExportVerifier
         var dispatcher = new Dispatcher(bundle, lane);
         var result = new InferenceResult(bundle.Manifest);
         var reader = new BatchReader(images, normalisation);
-        float[] open = new float[bundle.Manifest.Labels.Count];
-        float[] reference = new float[open.Length];
+        var open = new InferenceResult(bundle.Manifest);
+        float[] reference = new float[bundle.Manifest.Labels.Count];
         double segmentError = 0;
         double denseError = 0;
         int differences = 0;
@@ -73,7 +73,7 @@ public static class ExportVerifier
             float[] expectedOpen = network.Forward(x, null).Logits.data<float>().ToArray();
             dispatcher.RunOpen(image, open);
             dense.Run(image, reference);
-            denseError = Math.Max(denseError, Math.Max(Distance(expectedOpen, open), Distance(expectedOpen, reference)));
+            denseError = Math.Max(denseError, Math.Max(Distance(expectedOpen, open.Logits), Distance(expectedOpen, reference)));
         }
 
         return new ExportComparison(indices.Count, segmentError, denseError, differences);

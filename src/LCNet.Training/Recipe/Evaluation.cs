@@ -12,9 +12,10 @@ namespace LCNet.Training.Recipe;
 /// <param name="DenseFlops">What the dense network costs.</param>
 /// <param name="RunRates">Share of images that ran each block, in [0, 1].</param>
 /// <param name="UsedChannels">For each block which of its inner channels some image kept.</param>
-public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long DenseFlops, IReadOnlyList<double> RunRates, IReadOnlyList<bool[]> UsedChannels)
+/// <param name="Predicted">The most probable class of each image.</param>
+public sealed record Evaluation(
+    double Accuracy, IReadOnlyList<long> Flops, long DenseFlops, IReadOnlyList<double> RunRates, IReadOnlyList<bool[]> UsedChannels, IReadOnlyList<long> Predicted)
 {
-
     /// <summary>Mean planned over dense FLOPs; gates are included, so it may exceed 1.</summary>
     public double FlopsShare => Flops.Average() / DenseFlops;
 
@@ -33,6 +34,7 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
         var flops = new List<long>(indices.Count);
         long[] runs = new long[network.Cost.Blocks.Count];
         bool[][] used = [.. network.Blocks.Select(block => new bool[block.Shape.InnerChannels])];
+        var predicted = new List<long>(indices.Count);
         long right = 0;
         foreach (int[] batch in indices.Chunk(reader.EvaluatedAtATime))
         {
@@ -40,7 +42,9 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
             using var uncollected = UncollectedRegion.Open();
             (Tensor x, Tensor labels) = reader.Read(batch, Augmentation.None, 0, Random.Shared);
             LcNetOutput output = network.ForwardAtEffort(x, effort);
-            right += output.Logits.argmax(1).eq(labels).sum().ToInt64();
+            Tensor most = output.Logits.argmax(1);
+            right += most.eq(labels).sum().ToInt64();
+            predicted.AddRange(most.cpu().data<long>());
             flops.AddRange(effort is null ? Enumerable.Repeat(network.Cost.Dense, batch.Length) : network.PlannedFlops(output));
             for (int block = 0; block < runs.Length; block++)
             {
@@ -53,6 +57,6 @@ public sealed record Evaluation(double Accuracy, IReadOnlyList<long> Flops, long
             }
         }
 
-        return new Evaluation((double)right / indices.Count, flops, network.Cost.Dense, [.. runs.Select(run => (double)run / indices.Count)], used);
+        return new Evaluation((double)right / indices.Count, flops, network.Cost.Dense, [.. runs.Select(run => (double)run / indices.Count)], used, predicted);
     }
 }

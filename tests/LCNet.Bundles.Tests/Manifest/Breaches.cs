@@ -77,6 +77,10 @@ internal static class Breaches
             ["calibration in percent"] = (m => Calibrate(m, (1, 9, 93.5)), "calibration at effort 1: top-1 93.5 is outside [0, 1]"),
             ["calibration without doubt"] = (
                 m => m with { Calibration = [m.Calibration[^1] with { Top1StandardError = -0.01 }] }, "calibration at effort 1: standard error -0.01 is outside [0, 0.5]"),
+            ["agreement in percent"] = (m => Agree(m, 98, 100), "calibration at effort 1: an agreement in [0, 1] and the images that it was measured on, at least 1, go together"),
+            ["agreement of no images"] = (m => Agree(m, 0.98, 0), "calibration at effort 1: an agreement in [0, 1] and the images that it was measured on, at least 1, go together"),
+            ["agreement of nobody knows how many"] = (m => Agree(m, 0.98, null), "calibration at effort 1: an agreement in [0, 1] and the images that it was measured on, at least 1, go together"),
+            ["images of no agreement"] = (m => Agree(m, null, 100), "calibration at effort 1: an agreement in [0, 1] and the images that it was measured on, at least 1, go together"),
             ["calibration timed nowhere"] = (
                 m => m with { Calibration = [m.Calibration[^1] with { Milliseconds = 2 }] }, "calibration at effort 1: milliseconds, but timed_on does not say where"),
             ["calibration in no time"] = (
@@ -90,6 +94,9 @@ internal static class Breaches
 
     private static BundleManifest Spans(BundleManifest manifest, params (int First, int Blocks)[] spans) =>
         manifest with { Spans = [.. spans.Select((span, i) => new SpanSpec($"gate_{i:00}.onnx", 100, span.First, span.Blocks))] };
+
+    private static BundleManifest Agree(BundleManifest manifest, double? share, int? images) =>
+        manifest with { Calibration = [manifest.Calibration[^1] with { Agreement = share, AgreementImages = images }] };
 
     private static BundleManifest Calibrate(BundleManifest manifest, params (double Effort, double Flops, double Top1)[] points) =>
         manifest with { Calibration = [.. points.Select(point => new CalibrationPoint(point.Effort, point.Flops, 10, point.Top1, 0.01))] };

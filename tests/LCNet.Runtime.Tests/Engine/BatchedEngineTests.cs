@@ -69,6 +69,54 @@ public sealed class BatchedEngineTests : IDisposable
     }
 
     [Fact]
+    public async Task RunOpen_AmongImagesThatGatesDecide_EqualsTheStaticNetwork()
+    {
+        using InferenceEngine engine = Load(maxBatch: 6);
+        using var dense = new DenseNetwork(_bundle, ComputeDevice.Parse("cpu"));
+        using var simd = new SimdExecutor(_bundle);
+        using ISegmentLane lane = simd.CreateLane();
+        var reference = new Dispatcher(_bundle, lane);
+        InferenceResult[] gated = [.. _images.Select((image, i) =>
+        {
+            InferenceResult result = engine.CreateResult();
+            reference.Run(image, Effort(i), Planner.NoCap, result);
+            return result;
+        })];
+        int shared = 0;
+        await Parallel.ForAsync(0, 240, new ParallelOptions { MaxDegreeOfParallelism = 12, CancellationToken = Cancellation }, async (call, cancellation) =>
+        {
+            int i = call / 2 % _images.Length;
+            InferenceResult result = engine.CreateResult();
+            if (call % 2 == 0)
+            {
+                await engine.RunAsync(_images[i], Effort(i), Planner.NoCap, result, cancellation);
+                AssertSame(gated[i], result);
+                return;
+            }
+
+            float[] expected = new float[_bundle.Manifest.Labels.Count];
+            lock (dense)
+            {
+                dense.Run(_images[i], expected);
+            }
+
+            await Task.Run(
+                () =>
+                {
+                    using EngineSession session = engine.CreateSession();
+                    Assert.False(session.RunOpen(_images[i], result, () => false, cancellation));
+                    Assert.True(session.RunOpen(_images[i], result, isWanted: null, cancellation));
+                },
+                cancellation);
+            Assert.All(expected.Zip(result.Logits.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+            Assert.Equal(_bundle.Flops.Dense, result.Plan.Flops);
+            Assert.True(result.ExecutedFlops >= _bundle.Flops.Dense + _bundle.Flops.Gates, $"{result.ExecutedFlops}");
+            Interlocked.Add(ref shared, result.BatchSize > 1 ? 1 : 0);
+        });
+        Assert.True(shared > 20, $"{shared}");
+    }
+
+    [Fact]
     public async Task RunAsync_ImageThatCannotBeRead_FailsItsOwnBatchOnly()
     {
         // Long enough that batches close only when they are full.

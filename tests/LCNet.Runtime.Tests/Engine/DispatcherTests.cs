@@ -57,7 +57,7 @@ public sealed class DispatcherTests : IDisposable
         {
             float[] image = new float[length];
             Assert.Throws<ArgumentException>(() => dispatcher.Run(image, 1, Planner.NoCap, result));
-            Assert.Throws<ArgumentException>(() => dispatcher.RunOpen(image, logits));
+            Assert.Throws<ArgumentException>(() => dispatcher.RunOpen(image, result));
             Assert.Throws<ArgumentException>(() => dense.Run(image, logits));
         }
     }
@@ -121,11 +121,13 @@ public sealed class DispatcherTests : IDisposable
         Bundle bundle = Export(bottleneck: true);
         var lane = new RecordingLane(bundle.Manifest);
         lane.Logits[1] = 3;
-        float[] logits = new float[lane.Logits.Length];
+        var result = new InferenceResult(bundle.Manifest);
         float[] image = [.. Enumerable.Range(0, bundle.Manifest.Input.Length).Select(i => (float)i)];
-        new Dispatcher(bundle, lane).RunOpen(image, logits);
 
-        Assert.Equal(lane.Logits, logits);
+        Assert.True(new Dispatcher(bundle, lane).RunOpen(image, result));
+
+        Assert.Equal(lane.Logits, result.Logits.ToArray());
+        Assert.Equal((bundle.Flops.Dense, bundle.Flops.Dense), (result.Plan.Flops, result.ExecutedFlops));
         Assert.Equal(bundle.Manifest.Blocks.Count + 2, lane.Calls.Count);
         Assert.Equal(("stem", "head"), (lane.Calls[0].Segment, lane.Calls[^1].Segment));
         Assert.Equal(image, lane.Calls[0].Values);
@@ -135,6 +137,21 @@ public sealed class DispatcherTests : IDisposable
             Assert.Equal(("block", block), (call.Segment, call.Index));
             Assert.Equal(Enumerable.Range(0, channels).Select(channel => (long)channel), call.Keep);
             Assert.Equal(Enumerable.Repeat(1f, channels + 1), call.Values);
+        }
+    }
+
+    [Fact]
+    public void RunOpen_NotWantedAnyMore_RunsNoFurtherSegment()
+    {
+        Bundle bundle = Export(bottleneck: true);
+        for (int wanted = 0; wanted <= bundle.Manifest.Blocks.Count; wanted++)
+        {
+            var lane = new RecordingLane(bundle.Manifest);
+            int asked = 0;
+
+            Assert.False(new Dispatcher(bundle, lane).RunOpen(new float[bundle.Manifest.Input.Length], new InferenceResult(bundle.Manifest), () => asked++ < wanted));
+
+            Assert.Equal(wanted, lane.Calls.Count);
         }
     }
 

@@ -45,15 +45,15 @@ public sealed class NetworkAgreementTests : IDisposable
         using ISegmentLane lane = executor.CreateLane();
         using var dense = new DenseNetwork(bundle, ComputeDevice.Parse("cpu"));
         var dispatcher = new Dispatcher(bundle, lane);
-        float[] open = new float[bundle.Manifest.Labels.Count];
-        float[] logits = new float[open.Length];
+        var open = new InferenceResult(bundle.Manifest);
+        float[] logits = new float[bundle.Manifest.Labels.Count];
         foreach (float[] image in TestBundles.Images(bundle, 20, 2))
         {
             dense.Run(image, logits);
             dispatcher.RunOpen(image, open);
             float[] expected = Forward(network, image, null);
             AssertClose(expected, logits);
-            AssertClose(expected, open);
+            AssertClose(expected, open.Logits.ToArray());
         }
     }
 

@@ -58,20 +58,26 @@ public class CalibratorTests
         using ISegmentLane lane = executor.CreateLane();
         var dispatcher = new Dispatcher(bundle, lane);
         var result = new InferenceResult(bundle.Manifest);
+        var open = new InferenceResult(bundle.Manifest);
         var flops = new List<long>();
         int right = 0;
+        int same = 0;
         foreach (int index in indices)
         {
             float[] image = new float[bundle.Manifest.Input.Length];
             LCNet.Imaging.Pixels.Normalise(images.Pixels(index), RandomNetwork.Normalisation.Mean, RandomNetwork.Normalisation.Std, image);
             dispatcher.Run(image, point.Effort, Planner.NoCap, result);
             flops.Add(result.Plan.Flops);
-            right += Predictions.Top(result.Logits, 1)[0].Index == images.Label(index) ? 1 : 0;
+            dispatcher.RunOpen(image, open);
+            int predicted = Predictions.Top(result.Logits, 1)[0].Index;
+            right += predicted == images.Label(index) ? 1 : 0;
+            same += predicted == Predictions.Top(open.Logits, 1)[0].Index ? 1 : 0;
         }
 
         Assert.Equal(flops.Average(), point.MeanFlops, 1e-6);
         double top1 = (double)right / indices.Length;
         Assert.Equal(top1, point.Top1, 1e-12);
+        Assert.Equal(((double)same / indices.Length, indices.Length), (point.Agreement, point.AgreementImages));
 
         // The deviation of right (1) and wrong (0) over all images, over the root of their number.
         double variance = ((right * Math.Pow(1 - top1, 2)) + ((indices.Length - right) * Math.Pow(top1, 2))) / indices.Length;

@@ -89,13 +89,13 @@ public class SmallerBundleTests
         using var simd = new SimdExecutor(bundle);
         using ISegmentLane lane = simd.CreateLane();
         var dispatcher = new Dispatcher(bundle, lane);
-        float[] open = new float[bundle.Manifest.Labels.Count];
+        var open = new InferenceResult(bundle.Manifest);
         float[] expected = network.Forward(x, null).Logits.data<float>().ToArray();
         float[] images = x.contiguous().data<float>().ToArray();
         for (int i = 0; i < All.Length; i++)
         {
             dispatcher.RunOpen(images.AsSpan(i * bundle.Manifest.Input.Length, bundle.Manifest.Input.Length), open);
-            Assert.All(open.Index(), logit => Assert.Equal(expected[(i * open.Length) + logit.Index], logit.Item, 1e-3f));
+            Assert.All(open.Logits.ToArray().Index(), logit => Assert.Equal(expected[(i * open.Logits.Length) + logit.Index], logit.Item, 1e-3f));
         }
     }
 
