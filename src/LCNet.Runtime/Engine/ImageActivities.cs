@@ -32,6 +32,9 @@ public static class ImageActivities
     /// <summary>Pooling and classifier.</summary>
     public const string Head = "head";
 
+    /// <summary>An image's run with every gate open after it was answered.</summary>
+    public const string Shadow = "shadow";
+
     /// <summary>Attribute: FLOPs that the span dispatched. Those of one image's spans add up to what it executed.</summary>
     public const string Flops = "lcnet.flops";
 

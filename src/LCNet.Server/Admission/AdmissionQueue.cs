@@ -42,6 +42,9 @@ internal sealed class AdmissionQueue
     /// <summary>Number of images that wait.</summary>
     public int WaitingImages => Read(() => _round.Images);
 
+    /// <summary>Whether there is room.</summary>
+    public QueueLoad Load => Read(() => new QueueLoad(_round.Images, _running, _options.Slots));
+
     /// <summary>FLOPs that those were expected to cost when they came.</summary>
     public long WaitingFlops => Read(() => _round.Flops);
 
@@ -244,6 +247,16 @@ internal sealed class AdmissionQueue
         TimeSpan retry = delay * (0.5 + Random.Shared.NextDouble());
         return new AdmissionRefusal(reason, limit, delay, retry > LeastRetry ? retry : LeastRetry);
     }
+}
+
+/// <summary>How busy a queue's slots are.</summary>
+/// <param name="Waiting">Images that wait.</param>
+/// <param name="Running">Images that have a slot.</param>
+/// <param name="Slots">All there are.</param>
+internal readonly record struct QueueLoad(int Waiting, int Running, int Slots)
+{
+    /// <summary>Whether images wait for a slot; with idle ones left they wait for a thread to wake up.</summary>
+    public bool HasBacklog => Waiting > Slots - Running;
 }
 
 /// <summary>How much planned work one slot gets done a second, from what the latest images took. Not thread-safe.</summary>

@@ -29,9 +29,11 @@ internal sealed class Brownout
     private readonly EffortCurve _curve;
     private readonly BrownoutOptions _options;
     private readonly TimeProvider _time;
-    private readonly double _mostFlops;
-    private readonly double _range;
-    private readonly double _leastEffort;
+    private double _mostEffort;
+    private double _mostFlops;
+    private double _range;
+    private double _leastEffort;
+    private double _floor;
     private double _integral;
     private double _effort;
     private long _observed;
@@ -50,15 +52,28 @@ internal sealed class Brownout
         _curve = curve;
         _options = options;
         _time = time;
-        _mostFlops = curve.FlopsFor(options.Effort);
-        _leastEffort = Math.Min(options.Effort, Math.Max(options.LeastEffort, curve.LeastEffort));
-        _range = _mostFlops - curve.FlopsFor(_leastEffort);
-        _effort = options.Effort;
+        SetRange();
+        _effort = _mostEffort;
         _observed = time.GetTimestamp();
     }
 
     /// <summary>The effort in force, as of the latest <see cref="Observe"/>.</summary>
     public double Effort => Volatile.Read(ref _effort);
+
+    /// <summary>The effort below which it does not go whatever its options say, in [0, 1]; above their range the range is that effort alone. Begins at 0.</summary>
+    public double Floor
+    {
+        get => Volatile.Read(ref _floor);
+        set
+        {
+            lock (_lock)
+            {
+                Volatile.Write(ref _floor, value);
+                SetRange();
+                Volatile.Write(ref _effort, Math.Clamp(_effort, _leastEffort, _mostEffort));
+            }
+        }
+    }
 
     /// <summary>Takes in how long the queue is now, which is taken to have been so since the last time.</summary>
     /// <param name="delay">How long what waits will take, not negative.</param>
@@ -75,10 +90,18 @@ internal sealed class Brownout
             // Where the delay is the target the integral alone is the level, so it needs no more than the level's range; nor does it wind up.
             _integral = Math.Clamp(_integral + (IntegralGain * error * objectives), 0, 1);
             double level = Math.Clamp(_integral + (ProportionalGain * error), 0, 1);
-            double effort = level > 0 && _range > 0 ? _curve.EffortFor((long)(_mostFlops - (level * _range))) : _options.Effort;
-            Volatile.Write(ref _effort, Math.Clamp(effort, _leastEffort, _options.Effort));
+            double effort = level > 0 && _range > 0 ? _curve.EffortFor((long)(_mostFlops - (level * _range))) : _mostEffort;
+            Volatile.Write(ref _effort, Math.Clamp(effort, _leastEffort, _mostEffort));
             return _effort;
         }
+    }
+
+    private void SetRange()
+    {
+        _mostEffort = Math.Max(_options.Effort, _floor);
+        _leastEffort = Math.Min(_mostEffort, Math.Max(_floor, Math.Max(_options.LeastEffort, _curve.LeastEffort)));
+        _mostFlops = _curve.FlopsFor(_mostEffort);
+        _range = _mostFlops - _curve.FlopsFor(_leastEffort);
     }
 
     private static void CheckEffort(double effort)

@@ -4,7 +4,7 @@ using LCNet.Server.Inference;
 namespace LCNet.Server.Admission;
 
 /// <summary>
-/// The effort of requests that leave it to the server: the default or, where there is a brownout, what that makes of it. A timer alone steps the brownout, so to read the effort changes nothing. Thread-safe.
+/// The effort of requests that leave it to the server: the default or, where there is a brownout, what that makes of it; never below the floor. A timer alone steps the brownout, so to read the effort changes nothing. Thread-safe.
 /// </summary>
 internal sealed class EffortPolicy : IDisposable
 {
@@ -12,6 +12,7 @@ internal sealed class EffortPolicy : IDisposable
     private readonly double _default;
     private readonly Brownout? _brownout;
     private readonly ITimer? _steps;
+    private double _floor;
 
     /// <summary>Makes a policy at the default effort.</summary>
     /// <param name="queue">Its delay drives the brownout, and it is told what images cost meanwhile.</param>
@@ -34,7 +35,21 @@ internal sealed class EffortPolicy : IDisposable
     }
 
     /// <summary>The effort in force.</summary>
-    public double Current => _brownout?.Effort ?? _default;
+    public double Current => Math.Max(_brownout?.Effort ?? _default, Floor);
+
+    /// <summary>The least effort, in [0, 1]. Begins at 0; a brownout gives up no more than is left above it.</summary>
+    public double Floor
+    {
+        get => Volatile.Read(ref _floor);
+        set
+        {
+            Volatile.Write(ref _floor, value);
+            if (_brownout is not null)
+            {
+                _brownout.Floor = value;
+            }
+        }
+    }
 
     /// <summary>What an image is expected to cost if it ran now, in FLOPs.</summary>
     public long PlannedFlops(ComputeBudget budget) => Math.Min(budget.MaxFlops, (long)_curve.FlopsFor(Resolve(budget).Effort));

@@ -131,6 +131,21 @@ public sealed record ServerOptions
     [Range(0.0, 1.0, MinimumIsExclusive = true)]
     public double DefaultEffort { get; init; } = 1;
 
+    /// <summary>
+    /// Share of answered images that run once more with every gate open, after their reply, on idle capacity alone, so that it is known what skipping costs on live traffic; 0 to 1 (default 0.01), 0 for none.
+    /// </summary>
+    [Category("Agreement")]
+    [Range(0.0, 1.0)]
+    public double ShadowRate { get; init; } = 0.01;
+
+    /// <summary>
+    /// Share of answers that have to be the whole network's, above 0 and below 1: where shadow runs find less, requests that leave effort to the server get more of it, <see cref="Brownout"/> or not. Null (default): effort has no such floor.
+    /// Needs <see cref="ShadowRate"/>, and bundles whose calibration has agreements.
+    /// </summary>
+    [Category("Agreement")]
+    [Range(0.0, 1.0, MinimumIsExclusive = true, MaximumIsExclusive = true)]
+    public double? MinAgreement { get; init; }
+
     /// <summary>The IP address to listen on, or <c>*</c> (default) for every address of the machine, IPv6 and IPv4.</summary>
     [Category("Ports")]
     public string BindAddress { get; init; } = "*";

@@ -68,7 +68,7 @@ internal sealed class ServerOptionsReader
         string expected = type.IsEnum ? $"none of {string.Join(", ", Enum.GetNames(type))}"
             : type == typeof(bool) ? "neither true nor false"
             : type == typeof(TimeSpan) ? $"not a duration from {Bound(range!.Minimum):c} to {Bound(range.Maximum):c}"
-            : type == typeof(double) ? $"not a number in ({range!.Minimum}, {range.Maximum}]"
+            : type == typeof(double) ? $"not a number in {(range!.MinimumIsExclusive ? '(' : '[')}{range.Minimum}, {range.Maximum}{(range.MaximumIsExclusive ? ')' : ']')}"
             : $"not a whole number from {range!.Minimum} to {range.Maximum}";
         Require(false, setting.Name, $"'{text}' is {expected}");
     }
@@ -121,6 +121,7 @@ internal sealed class ServerOptionsReader
             options.HasTls == options.TlsKey.Length > 0,
             nameof(ServerOptions.TlsKey),
             $"{nameof(ServerOptions.TlsCertificate)} and {nameof(ServerOptions.TlsKey)} are given together or not at all");
+        Require(options.MinAgreement is null || options.ShadowRate > 0, nameof(ServerOptions.MinAgreement), $"needs a {nameof(ServerOptions.ShadowRate)} above 0, by which agreement is measured");
         Require(options.HasTls || !options.AsksForCertificate, nameof(ServerOptions.TlsClientCa), $"needs {nameof(ServerOptions.TlsCertificate)}");
     }
 

@@ -2,6 +2,7 @@ using LCNet.Runtime.Engine;
 using LCNet.Server.Configuration;
 using LCNet.Server.Models;
 using LCNet.Server.Security;
+using LCNet.Server.Shadows;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
@@ -19,6 +20,8 @@ internal static class HostingExtensions
         services.AddSingleton<ModelManager>();
         services.AddHostedService<ModelStartup>();
         services.AddHostedService<DeviceGuard>();
+        services.AddSingleton<ShadowRunner>();
+        services.AddHostedService(provider => provider.GetRequiredService<ShadowRunner>());
         services.AddSingleton<CallDrain>();
         services.AddHostedService(provider => provider.GetRequiredService<CallDrain>());
         if (options.ModelControl == ModelControl.Poll)

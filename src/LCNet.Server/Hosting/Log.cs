@@ -67,4 +67,13 @@ internal static partial class Log
 
     [LoggerMessage(EventId = 21, EventName = "ConnectionsFitted", Level = LogLevel.Warning, Message = "Each port takes {Connections} connections at most, not LCNet:MaxConnections, {Wanted}: this process may open {Files} files (ulimit -n)")]
     public static partial void ConnectionsFitted(ILogger logger, int connections, int wanted, int files);
+
+    [LoggerMessage(EventId = 22, EventName = "ShadowFailed", Level = LogLevel.Warning, Message = "A shadow run of {Model:l} failed; its image had been answered")]
+    public static partial void ShadowFailed(ILogger logger, string model, Exception exception);
+
+    [LoggerMessage(EventId = 23, EventName = "EffortFloorChanged", Level = LogLevel.Warning, Message = "{Model:l}: the floor of effort goes from {Before} to {After}, so that {MinAgreement:P1} of the answers are the whole network's (LCNet:MinAgreement): answers differ {Ratio:F2} times as often as the calibration table says, at the new floor at most {Bound:P2} of them (95 %){Remark:l}")]
+    public static partial void EffortFloorChanged(ILogger logger, string model, double before, double after, double minAgreement, double ratio, double bound, string remark);
+
+    [LoggerMessage(EventId = 24, EventName = "NoAgreements", Level = LogLevel.Warning, Message = "LCNet:MinAgreement does nothing for {Model:l}, whose calibration table has no agreements: lcnet evaluate --calibrate adds them")]
+    public static partial void NoAgreements(ILogger logger, string model);
 }

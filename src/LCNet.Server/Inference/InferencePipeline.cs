@@ -7,6 +7,7 @@ using LCNet.Server.Hosting;
 using LCNet.Server.Models;
 using LCNet.Server.Security;
 using LCNet.Server.Security.Keys;
+using LCNet.Server.Shadows;
 using LCNet.Server.Telemetry;
 
 namespace LCNet.Server.Inference;
@@ -14,15 +15,13 @@ namespace LCNet.Server.Inference;
 /// <summary>
 /// The one way from a checked request to its results, for every image of every protocol: admission, a worker's turn, decode, run, result. Thread-safe.
 /// </summary>
-internal sealed class InferencePipeline(ServerMetrics metrics, TimeProvider time, ILogger<InferencePipeline> logger) : IDisposable
+internal sealed class InferencePipeline(ServerMetrics metrics, ShadowRunner shadows, TimeProvider time, ILogger<InferencePipeline> logger) : IDisposable
 {
     // Whatever the number of models: a large image takes much memory while it is decoded, and more at a time than there are cores would not be faster.
     private readonly SemaphoreSlim _decoding = new(Environment.ProcessorCount);
 
     /// <summary>Runs the one image of a request.</summary>
-    /// <param name="read">
-    /// Takes from the result what the reply needs; other images use the result afterwards. Its second argument is how long the image waited for its turn. Called on the worker's thread.
-    /// </param>
+    /// <param name="read">Takes from the outcome what the reply needs. Called on the worker's thread.</param>
     /// <param name="cancellation">Gives up; an image that has begun to be decoded or run does that to its end.</param>
     /// <exception cref="ServerError">
     /// RESOURCE_EXHAUSTED: there is no room for it. INVALID_ARGUMENT: not a readable image, over a limit, or a tensor whose values are so large that the network overflows. DEADLINE_EXCEEDED: expired before it ran.
@@ -30,10 +29,10 @@ internal sealed class InferencePipeline(ServerMetrics metrics, TimeProvider time
     /// </exception>
     /// <exception cref="ArithmeticException">The network overflows on an image file, whose values are bounded: the model is at fault.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before it ran.</exception>
-    public async Task<T> RunAsync<T>(InferenceRequest request, Func<InferenceResult, TimeSpan, T> read, CancellationToken cancellation)
+    public async Task<T> RunAsync<T>(InferenceRequest request, Func<ImageOutcome, T> read, CancellationToken cancellation)
     {
         T? value = default;
-        await RunAsync(request, (_, result, waited) => value = read(result, waited), cancellation).ConfigureAwait(false);
+        await RunAsync(request, (_, outcome) => value = read(outcome), cancellation).ConfigureAwait(false);
         return value!;
     }
 
@@ -43,7 +42,7 @@ internal sealed class InferencePipeline(ServerMetrics metrics, TimeProvider time
     /// <exception cref="ServerError">As above.</exception>
     /// <exception cref="ArithmeticException">As above.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before all of them ran.</exception>
-    public async Task RunAsync(InferenceRequest request, Action<int, InferenceResult, TimeSpan> read, CancellationToken cancellation)
+    public async Task RunAsync(InferenceRequest request, Action<int, ImageOutcome> read, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         CheckDeadline(request);
@@ -62,7 +61,7 @@ internal sealed class InferencePipeline(ServerMetrics metrics, TimeProvider time
 
     /// <summary>Takes one image from its turn to its result, on the worker's thread.</summary>
     /// <param name="use">Of the caller's key; null where there is none.</param>
-    /// <returns>FLOPs that it was planned to cost at the effort that it ran at.</returns>
+    /// <returns>FLOPs that its runs were planned to cost at the effort that it ran at.</returns>
     public long RunImage(InferenceRequest request, int image, ModelWorker worker, KeyUse? use, CancellationToken cancellation)
     {
         ImageInput input = request.Images[image];
@@ -76,8 +75,19 @@ internal sealed class InferencePipeline(ServerMetrics metrics, TimeProvider time
         Run(request.Model, budget, worker, cancellation);
         use?.Add(worker.Result.Plan.Flops);
         CheckOutput(input, worker.Result.Logits);
-        return request.Model.Effort.PlannedFlops(budget);
+        if (request.Verifies)
+        {
+            Run(request.Model, budget: null, worker, cancellation);
+            use?.Add(worker.Whole.Plan.Flops);
+            CheckOutput(input, worker.Whole.Logits);
+            metrics.Of(request.Model).RunWhole(WholeRun.Verify, worker.Whole.ExecutedFlops);
+        }
+
+        return request.PlannedAt(budget);
     }
+
+    /// <summary>An image's reply has what it needs: the image may be run once more, for comparison. On the worker's thread.</summary>
+    public void Sample(InferenceRequest request, ModelWorker worker) => shadows.Sample(request, worker);
 
     /// <inheritdoc/>
     public void Dispose() => _decoding.Dispose();
@@ -119,11 +129,19 @@ internal sealed class InferencePipeline(ServerMetrics metrics, TimeProvider time
         model.Counters.Decode.Add(duration);
     }
 
-    private void Run(ServedModel model, ComputeBudget budget, ModelWorker worker, CancellationToken cancellation)
+    // Without a budget every gate is open.
+    private void Run(ServedModel model, ComputeBudget? budget, ModelWorker worker, CancellationToken cancellation)
     {
         try
         {
-            worker.Session.Run(worker.Input, budget.Effort, budget.MaxFlops, worker.Result, cancellation);
+            if (budget is { } given)
+            {
+                worker.Session.Run(worker.Input, given.Effort, given.MaxFlops, worker.Result, cancellation);
+            }
+            else
+            {
+                worker.Session.RunOpen(worker.Input, worker.Whole, isWanted: null, cancellation);
+            }
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellation.IsCancellationRequested)
         {

@@ -1,4 +1,5 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Engine;
 using LCNet.Server.Models;
 
 namespace LCNet.Server.Inference;
@@ -9,11 +10,22 @@ namespace LCNet.Server.Inference;
 /// <param name="Budget">How much may be computed for each of them.</param>
 /// <param name="Caller">Whose they are.</param>
 /// <param name="IsBatch">Whether each image is a part of something larger and has a span of its own.</param>
-internal sealed record InferenceRequest(ServedModel Model, IReadOnlyList<ImageInput> Images, ComputeBudget Budget, Caller Caller, bool IsBatch = false)
+/// <param name="Verifies">Whether each image runs once more with every gate open.</param>
+internal sealed record InferenceRequest(
+    ServedModel Model, IReadOnlyList<ImageInput> Images, ComputeBudget Budget, Caller Caller, bool IsBatch = false, bool Verifies = false)
 {
-    /// <summary>What one of its images is expected to cost if it ran now, in FLOPs.</summary>
-    public long PlannedFlops => Model.Effort.PlannedFlops(Budget);
+    /// <summary>What one of its images is expected to cost if it ran now, in FLOPs, all its runs together.</summary>
+    public long PlannedFlops => PlannedAt(Budget);
+
+    /// <summary>The same at another budget.</summary>
+    public long PlannedAt(ComputeBudget budget) => Model.Effort.PlannedFlops(budget) + (Verifies ? Model.Engine.Bundle.Flops.Dense : 0);
 }
+
+/// <summary>What an image gave, for as long as whoever reads it does; other images use the results afterwards.</summary>
+/// <param name="Result">Of the run that is answered.</param>
+/// <param name="Whole">Of the run with every gate open; null where the request asked for none.</param>
+/// <param name="Waited">How long the image waited for its turn.</param>
+internal readonly record struct ImageOutcome(InferenceResult Result, InferenceResult? Whole, TimeSpan Waited);
 
 /// <summary>An image as it came with a request: a file, or the network's input as it is.</summary>
 internal readonly record struct ImageInput

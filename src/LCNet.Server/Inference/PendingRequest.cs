@@ -16,7 +16,7 @@ internal sealed class PendingRequest : AdmissionTicket
 {
     private readonly InferencePipeline _pipeline;
     private readonly InferenceRequest _request;
-    private readonly Action<int, InferenceResult, TimeSpan> _read;
+    private readonly Action<int, ImageOutcome> _read;
     private readonly KeyUse? _use;
     private readonly CancellationToken _cancellation;
     private readonly ImageTrace[]? _traces;
@@ -26,11 +26,11 @@ internal sealed class PendingRequest : AdmissionTicket
     private int _left;
 
     /// <summary>Makes a request that has not entered the queue.</summary>
-    /// <param name="read">Takes from each result what the reply needs.</param>
+    /// <param name="read">Takes from each outcome what the reply needs.</param>
     /// <param name="use">Of the caller's key; null where there is none.</param>
     public PendingRequest(
-        InferencePipeline pipeline, InferenceRequest request, Action<int, InferenceResult, TimeSpan> read, KeyUse? use, CancellationToken cancellation)
-        : base(request.Caller.Client, request.Images.Count, request.PlannedFlops, request.Images.Sum(input => (long)input.Bytes), request.Caller.Expires, request.Budget.IsDefault)
+        InferencePipeline pipeline, InferenceRequest request, Action<int, ImageOutcome> read, KeyUse? use, CancellationToken cancellation)
+        : base(request.Caller.Client, request.Images.Count, request.PlannedFlops, request.Images.Sum(input => (long)input.Bytes), request.Caller.Expires, request.Budget.IsDefault && !request.Verifies)
     {
         (_pipeline, _request, _read, _use, _cancellation) = (pipeline, request, read, use, cancellation);
         _left = Images;
@@ -67,7 +67,8 @@ internal sealed class PendingRequest : AdmissionTicket
         try
         {
             long expected = _pipeline.RunImage(_request, image, worker, _use, _cancellation);
-            _read(image, worker.Result, waited);
+            _read(image, new ImageOutcome(worker.Result, _request.Verifies ? worker.Whole : null, waited));
+            _pipeline.Sample(_request, worker);
             return expected;
         }
         catch (Exception exception)

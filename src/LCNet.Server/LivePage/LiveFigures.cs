@@ -2,6 +2,7 @@ using System.Text.Json;
 using LCNet.Server.Configuration;
 using LCNet.Server.Models;
 using LCNet.Server.Security;
+using LCNet.Server.Shadows;
 using LCNet.Server.Telemetry;
 
 namespace LCNet.Server.LivePage;
@@ -19,6 +20,8 @@ internal sealed class LiveFigures(LiveCounters counters, ServerMetrics metrics, 
         options.MaxImageBytes,
         [.. (models?.All ?? []).GroupBy(model => model.ModelName, StringComparer.Ordinal).Select(versions => Read([.. versions]))],
         counters.Of(ServerMetrics.UnknownModel).Requests);
+
+    private static LiveAgreements Read(AgreementEstimate agreement) => new(agreement.Images, agreement.Share, agreement.Interval.Low, agreement.Interval.High, agreement.Expected);
 
     private LiveModel Read(ServedModel[] versions)
     {
@@ -40,6 +43,7 @@ internal sealed class LiveFigures(LiveCounters counters, ServerMetrics metrics, 
             versions.Min(version => version.Effort.Current),
             measured.InFlight,
             versions.Sum(version => version.Queue.WaitingImages),
+            Read(latest.Agreement.LastHour),
             counters.Of(latest.ModelName),
             [.. measured.Blocks.Zip(channels, (block, total) => new LiveBlockCounts(total, block.Executions, block.Skips, block.Channels))]);
     }

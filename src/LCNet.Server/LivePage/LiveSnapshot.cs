@@ -20,6 +20,7 @@ internal sealed record LiveSnapshot(string State, double Time, int MaxImageBytes
 /// <param name="Effort">Of requests that state neither an effort nor a cap.</param>
 /// <param name="InFlight">Requests that have begun and not ended.</param>
 /// <param name="Waiting">Images that wait.</param>
+/// <param name="Agreement">What shadow runs found in the last hour, of the highest version.</param>
 /// <param name="Counts">What the meter has counted.</param>
 /// <param name="Blocks">What was counted of each block, in the order of the network.</param>
 internal sealed record LiveModel(
@@ -32,6 +33,7 @@ internal sealed record LiveModel(
     double Effort,
     int InFlight,
     int Waiting,
+    LiveAgreements Agreement,
     LiveCounts Counts,
     IReadOnlyList<LiveBlockCounts> Blocks);
 
@@ -41,6 +43,14 @@ internal sealed record LiveModel(
 /// <param name="Top1">Share of validation images that it got right.</param>
 /// <param name="Milliseconds">What an image took in the mean where the bundle was timed; null where it was not.</param>
 internal sealed record LiveEffort(double Effort, double Share, double Top1, double? Milliseconds);
+
+/// <summary>How often answers were the whole network's.</summary>
+/// <param name="Images">That were compared.</param>
+/// <param name="Share">Of those that agree; null without any.</param>
+/// <param name="Low">Lower end of its 95 % interval.</param>
+/// <param name="High">Upper end.</param>
+/// <param name="Expected">By the calibration table, at the efforts of those images; null where it does not say.</param>
+internal sealed record LiveAgreements(long Images, double? Share, double Low, double High, double? Expected);
 
 /// <summary>What the meter has counted of one model.</summary>
 /// <param name="DenseFlops">That the static network would have cost, of images answered.</param>

@@ -36,6 +36,11 @@ internal sealed class ModelLoader(ServerOptions options, EngineFactory engines, 
                 Log.ExecutorFellBack(logger, model.Name, model.Executor, problem);
             }
 
+            if (_options.MinAgreement is not null && model.Agreement.Floor is null)
+            {
+                Log.NoAgreements(logger, model.Name);
+            }
+
             return model;
         }
         catch

@@ -25,6 +25,7 @@ internal sealed class ModelWorker : IDisposable
         Reader = new InputReader(input.Width, input.Height, input.Mean, input.Std, limits);
         Input = new float[input.Length];
         Result = engine.CreateResult();
+        Whole = engine.CreateResult();
         _queue = queue;
         _thread = new Thread(Work) { IsBackground = true, Name = "lcnet-image" };
     }
@@ -40,6 +41,9 @@ internal sealed class ModelWorker : IDisposable
 
     /// <summary>The result of the image that ran last.</summary>
     public InferenceResult Result { get; }
+
+    /// <summary>The result of the latest image that ran with every gate open.</summary>
+    public InferenceResult Whole { get; }
 
     /// <summary>Begins to take images from the queue.</summary>
     public void Start() => _thread.Start();

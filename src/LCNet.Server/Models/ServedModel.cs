@@ -4,6 +4,7 @@ using LCNet.Bundles;
 using LCNet.Runtime.Engine;
 using LCNet.Server.Admission;
 using LCNet.Server.Configuration;
+using LCNet.Server.Shadows;
 
 namespace LCNet.Server.Models;
 
@@ -31,7 +32,9 @@ internal sealed class ServedModel : IDisposable
         Queue = new AdmissionQueue(options.Admission(engine.Bundle.Flops.Dense), time);
         _workers = [.. Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ModelWorker(engine, options.ImageLimits, Queue))];
         Learn(_workers[0]);
-        Effort = new EffortPolicy(engine.Efforts, Queue, options.BrownoutRange(engine.Efforts), options.DefaultEffort, time);
+        Agreement = new LiveAgreement(engine.Bundle.Manifest.Calibration, options.MinAgreement, time);
+        Shadows = options.ShadowRate > 0 ? new ShadowBuffers(engine) : null;
+        Effort = new EffortPolicy(engine.Efforts, Queue, options.BrownoutRange(engine.Efforts), options.DefaultEffort, time) { Floor = Agreement.Floor ?? 0 };
         foreach (ModelWorker worker in _workers)
         {
             worker.Start();
@@ -70,6 +73,27 @@ internal sealed class ServedModel : IDisposable
 
     /// <summary>The effort of requests that leave it to the server.</summary>
     public EffortPolicy Effort { get; }
+
+    /// <summary>What its shadow runs have found.</summary>
+    public LiveAgreement Agreement { get; }
+
+    /// <summary>What its shadow runs take; null where there are none.</summary>
+    public ShadowBuffers? Shadows { get; }
+
+    /// <summary>Takes in what a shadow run found; the floor of effort follows.</summary>
+    /// <param name="effort">That the image was answered at.</param>
+    /// <param name="isCapped">Whether its FLOPs had a cap.</param>
+    /// <returns>How the floor has changed; null where it has not. One caller at a time.</returns>
+    public FloorChange? Note(ShadowOutcome outcome, double effort, bool isCapped)
+    {
+        FloorChange? change = Agreement.Add(outcome.Agrees, effort, isCapped);
+        if (change is not null)
+        {
+            Effort.Floor = change.After;
+        }
+
+        return change;
+    }
 
     /// <summary>Tries whether its device works, with an image of zeros, on the calling thread. What it throws is what an image's run would.</summary>
     public void Probe()
@@ -126,6 +150,7 @@ internal sealed class ServedModel : IDisposable
         if (!Health.HasFailed)
         {
             Array.ForEach(_workers, worker => worker.Dispose());
+            Shadows?.Dispose();
             Engine.Dispose();
         }
     }

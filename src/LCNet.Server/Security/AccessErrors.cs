@@ -33,6 +33,9 @@ internal static class AccessErrors
     /// <summary>What a stream is told whose key was taken out of the file.</summary>
     public static ServerError Revoked() => new(StatusCode.Unauthenticated, WrongKey);
 
+    /// <summary>What a key's holder is told who asks for more than its answer and may not.</summary>
+    public static ServerError MayNotVerify() => new(StatusCode.PermissionDenied, "verify: the API key may not ask for it");
+
     /// <summary>The error of a request.</summary>
     public static ServerError Of(AccessProblem problem)
     {

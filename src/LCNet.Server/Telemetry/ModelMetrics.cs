@@ -8,6 +8,16 @@ using LCNet.V1;
 
 namespace LCNet.Server.Telemetry;
 
+/// <summary>Why an image runs through the whole network besides. The names are values of a metric's tag.</summary>
+internal enum WholeRun
+{
+    /// <summary>Its caller asked for it.</summary>
+    Verify,
+
+    /// <summary>To know what skipping costs.</summary>
+    Shadow,
+}
+
 /// <summary>What is measured of one model, all its versions together. Recording allocates nothing: tags are made once. Thread-safe.</summary>
 internal sealed class ModelMetrics
 {
@@ -15,6 +25,7 @@ internal sealed class ModelMetrics
     private readonly KeyValuePair<string, object?>[] _model;
     private readonly KeyValuePair<string, object?>[][] _modelAndStatus;
     private readonly KeyValuePair<string, object?>[][] _modelAndReason;
+    private readonly KeyValuePair<string, object?>[][] _modelAndWhole;
     private BlockMetrics[] _blocks = [];
     private int _inFlight;
 
@@ -30,6 +41,8 @@ internal sealed class ModelMetrics
             new[] { tag, new KeyValuePair<string, object?>("status", StatusNames.Of((StatusCode)status)) })];
         _modelAndReason = [.. Enum.GetValues<RefusalReason>().Select(reason =>
             new[] { tag, new KeyValuePair<string, object?>("reason", JsonNamingPolicy.SnakeCaseLower.ConvertName(Enum.GetName(reason)!)) })];
+        _modelAndWhole = [.. Enum.GetNames<WholeRun>().Select(reason => new[] { tag, new KeyValuePair<string, object?>("reason", reason.ToLowerInvariant()) })];
+        Shadows = new ShadowMetrics(instruments, tag);
         foreach (StatusCode status in statuses)
         {
             instruments.Requests.Add(0, _modelAndStatus[(int)status]);
@@ -40,6 +53,9 @@ internal sealed class ModelMetrics
             instruments.Refusals.Add(0, reason);
         }
     }
+
+    /// <summary>What is measured of shadow runs.</summary>
+    public ShadowMetrics Shadows { get; }
 
     /// <summary>The tag <c>model</c>.</summary>
     public ReadOnlySpan<KeyValuePair<string, object?>> Tags => _model;
@@ -58,6 +74,12 @@ internal sealed class ModelMetrics
         _instruments.DenseFlops.Add(0, _model);
         _instruments.PlannedFlops.Add(0, _model);
         _instruments.ExecutedFlops.Add(0, _model);
+        foreach (KeyValuePair<string, object?>[] reason in _modelAndWhole)
+        {
+            _instruments.WholeFlops.Add(0, reason);
+        }
+
+        Shadows.Show();
     }
 
     /// <summary>A request has begun.</summary>
@@ -78,6 +100,9 @@ internal sealed class ModelMetrics
 
     /// <summary>An image's run failed.</summary>
     public void Fail() => _instruments.Failures.Add(1, _model);
+
+    /// <summary>An image ran through the whole network, beside its answer.</summary>
+    public void RunWhole(WholeRun reason, long executedFlops) => _instruments.WholeFlops.Add(executedFlops, _modelAndWhole[(int)reason]);
 
     /// <summary>An image file was read.</summary>
     public void Decode(TimeSpan duration) => _instruments.DecodeDuration.Record(duration.TotalSeconds, _model);

@@ -59,6 +59,11 @@ internal sealed class ServerMetrics
         meter.CreateObservableGauge("lcnet.capacity", () => OfServed(models => models.Max(model => model.Queue.FlopsPerSecond)), "{flop}/s", "Planned FLOPs a second that a model gets done while it is busy, as lately measured");
         meter.CreateObservableGauge("lcnet.in_flight", () => Volatile.Read(ref _models).Values.Select(model => new Measurement<int>(model.InFlight, model.Tags)), "{request}", "Requests that have begun and not ended");
         meter.CreateObservableGauge("lcnet.effort", () => OfServed(models => models.Min(model => model.Effort.Current)), null, "Effort of requests that state neither effort nor a cap");
+        meter.CreateObservableGauge("lcnet.shadow.waiting", () => OfServed(models => models.Sum(model => model.Shadows?.InUse ?? 0)), "{image}", "Images that are kept for their shadow run");
+        meter.CreateObservableGauge("lcnet.effort.floor", () => OfServed(models => models.Max(model => model.Agreement.Floor)), null, "Effort below which requests that leave it to the server do not come, so that answers agree as MinAgreement asks");
+        meter.CreateObservableGauge("lcnet.agreement", () => OfServed(models => models.Min(model => model.Agreement.LastHour.Share)), null, "Share of the shadow runs of the last hour that agree with the answer");
+        meter.CreateObservableGauge("lcnet.agreement.expected", () => OfServed(models => models.Min(model => model.Agreement.LastHour.Expected)), null, "The same by the calibration table, at the efforts of those images");
+        meter.CreateObservableGauge("lcnet.agreement.drift", () => OfServed(models => models.Max(model => model.Agreement.Drift)), null, "Evidence that answers agree less than the calibration table says: the sum of a sequential test");
         meter.CreateObservableGauge("lcnet.models.loaded", () => _registry.Current?.All.Count ?? 0, "{model}", "Versions of models that take calls");
     }
 
@@ -99,6 +104,9 @@ internal sealed class ServerMetrics
     private IEnumerable<Measurement<T>> OfServed<T>(Func<IEnumerable<ServedModel>, T> value)
         where T : struct =>
         (_registry.Shown?.All ?? []).GroupBy(Of).Select(versions => new Measurement<T>(value(versions), versions.Key.Tags));
+
+    private IEnumerable<Measurement<double>> OfServed(Func<IEnumerable<ServedModel>, double?> value) =>
+        (_registry.Shown?.All ?? []).GroupBy(Of).SelectMany(versions => value(versions) is double found ? new[] { new Measurement<double>(found, versions.Key.Tags) } : []);
 
     private IEnumerable<Measurement<long>> OfBlocks(Func<BlockMetrics, long> value) =>
         Volatile.Read(ref _models).Values.SelectMany(model => model.Blocks).Select(block => new Measurement<long>(value(block), block.Tags));

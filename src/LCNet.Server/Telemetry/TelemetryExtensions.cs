@@ -20,6 +20,7 @@ internal static class TelemetryExtensions
     private const string RuntimeMeter = "System.Runtime";
 
     private const string ServiceName = "lcnet";
+    private const string ExemplarFilter = "OTEL_METRICS_EXEMPLAR_FILTER";
 
     /// <summary>Adds what measures, and what exports.</summary>
     public static IServiceCollection AddServerTelemetry(this IServiceCollection services, TelemetryOptions options)
@@ -46,6 +47,12 @@ internal static class TelemetryExtensions
         services.ConfigureOpenTelemetryMeterProvider((provider, metrics) =>
         {
             IMeterFactory meters = provider.GetRequiredService<IMeterFactory>();
+            if (string.IsNullOrWhiteSpace(provider.GetRequiredService<IConfiguration>()[ExemplarFilter]))
+            {
+                // The specification's default, which is not .NET's: measurements name the trace that they were made in.
+                metrics.SetExemplarFilter(ExemplarFilterType.TraceBased);
+            }
+
             metrics.AddView(instrument => instrument.Meter.Name == ServerMetrics.MeterName && !ReferenceEquals(instrument.Meter.Scope, meters) ? MetricStreamConfiguration.Drop : null);
         });
         if (options.Traces is not null)

@@ -14,9 +14,10 @@ public sealed class PageTests(ChromiumBrowser browser, ShippedServer shipped, Se
     [Fact]
     public async Task Figures_UnderLoad_MoveAndEqualTheReplies()
     {
-        using RunningServer server = await RunningServer.StartAsync(models.OneModel, new Dictionary<string, string>());
+        using RunningServer server = await RunningServer.StartAsync(models.OneModel, new Dictionary<string, string>(), "--LCNet:ShadowRate=1");
         await using VisitedPage page = await browser.OpenAsync(server);
         Assert.Equal(double.NaN, await page.FigureAsync("p50"));
+        Assert.Equal(double.NaN, await page.FigureAsync("agreement"));
         Assert.Equal(0, await page.FigureAsync("total-images"));
 
         ClassifyResponse[] first = await server.ClassifyManyAsync(60, ServerFixture.Model);
@@ -32,6 +33,7 @@ public sealed class PageTests(ChromiumBrowser browser, ShippedServer shipped, Se
         Assert.Contains(ServerFixture.Model, await page.Page.InnerTextAsync("header"), StringComparison.Ordinal);
         Assert.Contains("version 3", await page.TextAsync("model-detail"), StringComparison.Ordinal);
         Assert.Contains("100 images", await page.TextAsync("spread-text"), StringComparison.Ordinal);
+        await AssertShowsAgreementAsync(page, server);
     }
 
     [Fact]
@@ -169,6 +171,21 @@ public sealed class PageTests(ChromiumBrowser browser, ShippedServer shipped, Se
             string mean = run == 0 ? "–" : Math.Floor((bills.Sum(bill => bill.ChannelsRetained) / (double)run) + 0.5).ToString(CultureInfo.InvariantCulture);
             Assert.Contains($"{mean} of {bills[0].ChannelsTotal}", await item.InnerTextAsync(), StringComparison.Ordinal);
         }
+    }
+
+    // Of 100 images, all of which were sampled.
+    private static async Task AssertShowsAgreementAsync(VisitedPage page, RunningServer server)
+    {
+        Exposition metrics = await Eventually.GetAsync(
+            () => Exposition.GetAsync(server.Http), found => found.Sum("lcnet_shadow_images_total") + found.Sum("lcnet_shadow_drops_total") == 100);
+        double images = metrics.Sum("lcnet_shadow_images_total");
+        Assert.InRange(images, 1, 100);
+        await page.UntilAsync(string.Create(CultureInfo.InvariantCulture, $"document.getElementById('agreement-images').value == {images}"));
+        double share = metrics.Sum("lcnet_shadow_agreements_total") / images;
+        Assert.Equal(share, await page.FigureAsync("agreement"), 1e-9);
+        Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"{share * 100:0.0} %"), await page.TextAsync("agreement"));
+        Assert.Equal(0.95, await page.FigureAsync("agreement-expected"), 1e-9);
+        Assert.InRange(await page.FigureAsync("agreement-margin"), 0.5 / images, 0.5);
     }
 
     private static async Task AssertShowsPlanAsync(VisitedPage page, ClassifyResponse reply, ImagePlan plan)

@@ -64,7 +64,7 @@ public sealed class ClassifyEndpointTests(ServerFixture fixture)
     [InlineData("?max_flops=1.5", HttpStatusCode.BadRequest, "INVALID_ARGUMENT", "max_flops", "max_flops: '1.5' is not a whole number of 64 bits")]
     [InlineData("?top_k=0", HttpStatusCode.BadRequest, "INVALID_ARGUMENT", "top_k", null)]
     [InlineData("?include_plan=1", HttpStatusCode.BadRequest, "INVALID_ARGUMENT", "include_plan", "include_plan: '1' is not true or false")]
-    [InlineData("?efort=1", HttpStatusCode.BadRequest, "INVALID_ARGUMENT", "query", "query: there is no parameter 'efort'; model, version, effort, max_flops, top_k, id, include_plan are taken")]
+    [InlineData("?efort=1", HttpStatusCode.BadRequest, "INVALID_ARGUMENT", "query", "query: there is no parameter 'efort'; model, version, effort, max_flops, top_k, id, include_plan, verify are taken")]
     [InlineData("?effort=1&effort=1", HttpStatusCode.BadRequest, "INVALID_ARGUMENT", "effort", null)]
     [InlineData("?model=gamma", HttpStatusCode.NotFound, "NOT_FOUND", "model", "model: there is no model 'gamma'; served: alpha")]
     [InlineData("?version=7", HttpStatusCode.NotFound, "NOT_FOUND", "version", "version: there is no version '7' of 'alpha'; served: 3")]

@@ -31,7 +31,7 @@ public sealed class ModelTests(ServerFixture fixture)
         Assert.Equal(manifest.Blocks.Select(block => block.Channels), model.BlockChannels);
         Assert.Equal(
             manifest.Calibration,
-            model.Efforts.Select(point => new CalibrationPoint(point.Effort, point.MeanFlops, point.P95Flops, point.Top1, point.Top1StandardError) { Milliseconds = point.Milliseconds }));
+            model.Efforts.Select(point => new CalibrationPoint(point.Effort, point.MeanFlops, point.P95Flops, point.Top1, point.Top1StandardError) { Milliseconds = point.Milliseconds, Agreement = point.Agreement, AgreementImages = 500 }));
         Assert.Equal("a machine", model.TimedOn);
         Assert.Equal("random numbers", model.Data);
         Assert.Equal(("cpu", "simd", string.Empty), (model.Device, model.Executor, model.ExecutorFallback));

@@ -64,12 +64,12 @@ internal sealed class TestServer : IAsyncDisposable
 
     /// <summary>
     /// Command line of a server on free ports of the loopback address. What waits for a machine that is busy with other tests is neither refused nor
-    /// given less effort, unless a test asks for that.
+    /// given less effort, nor does an image run twice by chance, unless a test asks for that.
     /// </summary>
     public static string[] Arguments(string models) =>
     [
         $"--LCNet:Models={models}", "--LCNet:BindAddress=127.0.0.1", "--LCNet:GrpcPort=0", "--LCNet:HttpPort=0",
-        "--LCNet:QueueObjective=01:00:00", "--LCNet:Brownout=false",
+        "--LCNet:QueueObjective=01:00:00", "--LCNet:Brownout=false", "--LCNet:ShadowRate=0",
     ];
 
     public async Task<ClassifyResponse> ClassifyAsync(ClassifyRequest request) =>

@@ -22,7 +22,8 @@ public sealed class OwnAnswerTests(ServerFixture fixture)
     {
         Answers expected = Answers.Of(fixture.Bundle, Images, executor);
         Assert.Equal(0, expected.CountTwins(2 * tolerance));
-        await using TestServer server = await TestServer.StartAsync(fixture.OneModel, $"Executor={executor}", "MaxQueue=100000", "BatchMaxImages=16");
+        await using TestServer server = await TestServer.StartAsync(fixture.OneModel, $"Executor={executor}", "MaxQueue=100000", "BatchMaxImages=16", "ShadowRate=1");
+        using var metrics = new MetricCapture(server);
         ImageCaller[] callers = [.. Enumerable.Range(0, Clients).Select(_ => new ImageCaller(server.GrpcAddress, fixture.Bundle.Manifest.Input))];
         int[] right = new int[3];
         int wrong = 0;
@@ -41,10 +42,25 @@ public sealed class OwnAnswerTests(ServerFixture fixture)
         }));
 
         Assert.Equal([Images, Images, Images, 0], [.. right, wrong]);
+        await AssertNoImageOutlivesItsShadowAsync(metrics, 3 * Images);
         foreach (ImageCaller caller in callers)
         {
             caller.Dispose();
         }
+    }
+
+    // Every image was sampled: it was compared or dropped, and then its buffer was given back.
+    private static async Task AssertNoImageOutlivesItsShadowAsync(MetricCapture metrics, int images)
+    {
+        double Counted() => metrics.Series.Where(series => series.StartsWith("lcnet.shadow.images", StringComparison.Ordinal) || series.StartsWith("lcnet.shadow.drops", StringComparison.Ordinal)).Sum(metrics.Sum);
+        Assert.Equal(images, await Eventually.GetAsync(() => Task.FromResult(Counted()), counted => counted == images));
+        double Kept()
+        {
+            metrics.Observe();
+            return metrics.Sum($"lcnet.shadow.waiting{{model={ServerFixture.Model}}}");
+        }
+
+        Assert.Equal(0, await Eventually.GetAsync(() => Task.FromResult(Kept()), kept => kept == 0));
     }
 
     private static ParallelOptions Concurrent(int calls) => new() { MaxDegreeOfParallelism = calls, CancellationToken = TestContext.Current.CancellationToken };

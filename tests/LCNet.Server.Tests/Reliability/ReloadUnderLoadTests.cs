@@ -1,5 +1,6 @@
 using System.Globalization;
 using LCNet.Bundles;
+using LCNet.Runtime.Execution;
 
 namespace LCNet.Server.Tests;
 
@@ -16,11 +17,11 @@ public sealed class ReloadUnderLoadTests(ServerFixture fixture)
     {
         using var folder = new TemporaryFolder();
         Bundle[] bundles = [fixture.Bundle, TestBundle.Write(Path.Combine(folder.FullName, "other"), ServerFixture.Model, 1, seed: 77)];
-        Answers[] answers = [Answers.Of(bundles[0], Traffic.Images), Answers.Of(bundles[1], Traffic.Images)];
+        Answers[] answers = [.. bundles.Select(bundle => Answers.Of(bundle, Traffic.Images, Enum.Parse<ExecutorKind>(executor)))];
         string models = Path.Combine(folder.FullName, "models");
         TestBundle.Copy(bundles[1], models, 1);
         await using TestServer server = await TestServer.StartAsync(
-            models, $"Executor={executor}", "BatchMaxImages=4", "MaxQueue=100000", "ModelControl=Poll", "ModelPollInterval=00:00:00.1");
+            models, $"Executor={executor}", "BatchMaxImages=4", "MaxQueue=100000", "ShadowRate=1", "ModelControl=Poll", "ModelPollInterval=00:00:00.1");
         using var metrics = new MetricCapture(server);
 
         // Even versions have the weights of one bundle, odd ones those of the other.

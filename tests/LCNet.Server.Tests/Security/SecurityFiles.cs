@@ -30,8 +30,8 @@ internal sealed class SecurityFiles : IDisposable
     public static string Hash(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
 
     /// <summary>An entry of the file of keys.</summary>
-    public static object Entry(string name, string key, bool isOperator = false, double? imagesPerSecond = null, double? flopsPerSecond = null, int? concurrentImages = null) =>
-        new { name, sha256 = Hash(key), @operator = isOperator, imagesPerSecond, flopsPerSecond, concurrentImages };
+    public static object Entry(string name, string key, bool isOperator = false, double? imagesPerSecond = null, double? flopsPerSecond = null, int? concurrentImages = null, bool verify = true) =>
+        new { name, sha256 = Hash(key), @operator = isOperator, imagesPerSecond, flopsPerSecond, concurrentImages, verify };
 
     /// <summary>Writes the file of keys in one step, as an operator's tools do.</summary>
     public void WriteKeys(params object[] entries) => Replace(Keys, JsonSerializer.Serialize(new { keys = entries }));

@@ -31,11 +31,19 @@ public sealed class MetricsEndpointTests(ServerFixture fixture)
     }
 
     [Fact]
-    public async Task Metrics_AfterOneRequest_AreThoseOfThePageAndNoOthers()
+    public async Task Metrics_OnceEverythingHasHappened_AreThoseOfThePageAndNoOthers()
     {
-        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, new Dictionary<string, string>());
+        using RunningServer server = await RunningServer.StartAsync(fixture.OneModel, new Dictionary<string, string>(), "--LCNet:ShadowRate=1", "--LCNet:MinAgreement=0.5");
         await server.ClassifyManyAsync(1, ServerFixture.Model);
-        Exposition metrics = await Eventually.GetAsync(() => Exposition.GetAsync(server.Http), answer => answer.Sum("lcnet_requests_total", ("status", "OK")) == 1);
+
+        // Until an answer differs from the whole network's.
+        Exposition metrics = await Eventually.GetAsync(
+            async () =>
+            {
+                await server.ClassifyManyAsync(20, ServerFixture.Model);
+                return await Exposition.GetAsync(server.Http);
+            },
+            answer => answer.Sum("lcnet_shadow_disagreement_count") > 0);
 
         Assert.Equal(
             TelemetryPage.Metrics.OrderBy(row => row.Key),

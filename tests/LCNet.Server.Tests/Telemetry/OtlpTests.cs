@@ -13,6 +13,30 @@ public sealed class OtlpTests(ServerFixture fixture)
     private const int Error = 2;
     private int GateSpans => fixture.Bundle.Manifest.Spans.Count;
 
+    [Fact]
+    public async Task Export_ImageThatRanTwice_HasASpanOfItsShadowAndMeasurementsThatNameTheTrace()
+    {
+        await using OtlpReceiver receiver = await OtlpReceiver.StartAsync();
+        using RunningServer server = await RunningServer.StartAsync(
+            fixture.OneModel, OtlpReceiver.Variables(("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.Grpc), ("OTEL_METRIC_EXPORT_INTERVAL", "200")), "--LCNet:ShadowRate=1");
+        using var caller = new CallerTrace();
+        string trace;
+        using (Activity root = caller.Start())
+        {
+            trace = root.TraceId.ToHexString();
+            await server.ClassifyAsync(TestImages.Png(1));
+        }
+
+        IReadOnlyList<Otlp.Exemplar> exemplars = await Eventually.GetAsync(
+            () => Task.FromResult<IReadOnlyList<Otlp.Exemplar>>([.. receiver.Metric("lcnet.shadow.divergence")?.Histogram.Points.SelectMany(point => point.Exemplars) ?? []]), found => found.Count > 0);
+        Otlp.Exemplar exemplar = Assert.Single(exemplars);
+        Assert.Equal(trace, OtlpReceiver.Hex(exemplar.TraceId));
+        Span[] shadows = await Eventually.GetAsync(
+            () => Task.FromResult(receiver.Spans.Where(span => OtlpReceiver.Hex(span.TraceId) == trace && span.Name == "shadow").ToArray()), found => found.Length > 0);
+        Span shadow = Assert.Single(shadows);
+        Assert.Equal(shadow.SpanId, exemplar.SpanId);
+    }
+
     [Theory]
     [InlineData("grpc")]
     [InlineData("http/protobuf")]

@@ -22,7 +22,7 @@ public sealed class ScrapedServer(ServerFixture fixture) : IAsyncLifetime
             return;
         }
 
-        _server = await RunningServer.StartAsync(fixture.SeveralModels, new Dictionary<string, string>());
+        _server = await RunningServer.StartAsync(fixture.SeveralModels, new Dictionary<string, string>(), "--LCNet:ShadowRate=1", "--LCNet:MinAgreement=0.5");
         _prometheus = new PrometheusServer(_server.HttpAddress);
 
         // Rates and quantiles are made of what changes between two scrapes: histograms appear with the first load and change with the second.

@@ -71,6 +71,34 @@ public sealed class BrownoutTests
         Assert.Equal(expected, controller.Observe(100 * Objective));
     }
 
+    [Theory]
+    [InlineData(0.5, 0.5, 1)]
+    [InlineData(0.3, 0.4, 1)]
+    [InlineData(1, 1, 1)]
+    public void Floor_WithinTheRange_IsWhereItEnds(double floor, double expected, double idle)
+    {
+        var controller = new Brownout(Curve, new BrownoutOptions { LeastEffort = 0.4, Objective = Objective }, new ManualTime());
+        controller.Floor = floor;
+
+        Assert.Equal(expected, controller.Observe(100 * Objective));
+        Assert.Equal(idle, controller.Observe(TimeSpan.Zero));
+    }
+
+    [Fact]
+    public void Floor_RisesUnderLoadAndFallsAgain_MovesTheEffortWithIt()
+    {
+        var controller = new Brownout(Curve, new BrownoutOptions { Effort = 0.7, Objective = Objective }, new ManualTime());
+        Assert.Equal(0.2, controller.Observe(100 * Objective));
+        controller.Floor = 0.5;
+        Assert.Equal(0.5, controller.Effort);
+        controller.Floor = 1;
+        Assert.Equal(1, controller.Effort);
+        Assert.Equal(1, controller.Observe(100 * Objective));
+        controller.Floor = 0;
+        Assert.Equal(0.7, controller.Effort);
+        Assert.Equal(0.2, controller.Observe(100 * Objective));
+    }
+
     [Fact]
     public void Observe_LongerDelay_IsNeverMoreEffort() => Gen.Select(Gen.Double[0, 3], Gen.Double[0, 3]).Sample((one, other) =>
     {

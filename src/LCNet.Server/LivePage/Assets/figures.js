@@ -36,7 +36,16 @@ const showNumbers = model => {
   figure('share', share, percent);
   figure('total-images', model?.total.images, count);
   figure('total-saved', model?.total.saved, percent);
+  showAgreement(model?.agreement);
   byId('planned-bar').firstElementChild.style.width = `${100 * (share ?? 0)}%`;
+};
+
+const showAgreement = agreement => {
+  const known = agreement?.share !== null && agreement?.share !== undefined;
+  figure('agreement', agreement?.share, percent);
+  figure('agreement-margin', known ? (agreement.high - agreement.low) / 2 : null, percent);
+  figure('agreement-expected', agreement?.expected, percent);
+  figure('agreement-images', agreement?.images, count);
 };
 
 const showBlocks = blocks => {

@@ -1,5 +1,6 @@
 using LCNet.Bundles;
 using LCNet.Runtime.Engine;
+using LCNet.Server.Inference;
 using LCNet.Server.Models;
 using LCNet.V1;
 
@@ -8,24 +9,43 @@ namespace LCNet.Server.Protocols.Classifier;
 /// <summary>Writes what an image gave and cost as a reply.</summary>
 internal static class ClassifyReply
 {
-    /// <summary>Makes the reply. Nothing of the result is kept.</summary>
+    /// <summary>Makes the reply. Nothing of the outcome is kept.</summary>
     /// <param name="request">Checked.</param>
-    /// <param name="waited">Before the engine had the image.</param>
-    public static ClassifyResponse From(ClassifyRequest request, ServedModel model, int topK, TimeSpan waited, InferenceResult result)
+    public static ClassifyResponse From(ClassifyRequest request, ServedModel model, int topK, ImageOutcome outcome)
     {
         var reply = new ClassifyResponse
         {
             Id = request.Id,
             Model = model.ModelName,
             Version = model.Version,
-            Compute = Cost(model.Engine, waited, result, request.IncludePlan),
+            Compute = Cost(model.Engine, outcome.Waited, outcome.Result, request.IncludePlan),
         };
-        foreach ((int index, float probability) in Predictions.Top(result.Logits, topK))
+        foreach ((int index, float probability) in Predictions.Top(outcome.Result.Logits, topK))
         {
-            reply.Predictions.Add(new Prediction { Label = model.Labels[index], Index = index, Probability = probability });
+            reply.Predictions.Add(Name(model, index, probability));
+        }
+
+        if (outcome.Whole is { } whole)
+        {
+            reply.Verification = Verify(model, whole, reply.Predictions[0].Index);
         }
 
         return reply;
+    }
+
+    private static Prediction Name(ServedModel model, int index, float probability) => new() { Label = model.Labels[index], Index = index, Probability = probability };
+
+    private static Verification Verify(ServedModel model, InferenceResult whole, int answered)
+    {
+        (int index, float probability) = Predictions.Top(whole.Logits, 1)[0];
+        return new Verification
+        {
+            Prediction = Name(model, index, probability),
+            Agrees = index == answered,
+            PlannedFlops = whole.Plan.Flops,
+            ExecutedFlops = whole.ExecutedFlops,
+            ExecuteUs = (long)whole.ExecuteTime.TotalMicroseconds,
+        };
     }
 
     private static Compute Cost(InferenceEngine engine, TimeSpan waited, InferenceResult result, bool includesPlan)

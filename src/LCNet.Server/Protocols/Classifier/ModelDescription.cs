@@ -24,15 +24,7 @@ internal static class ModelDescription
             BlockChannels = { manifest.Blocks.Select(block => block.Channels) },
             Efforts =
             {
-                manifest.Calibration.Select(point => new EffortPoint
-                {
-                    Effort = point.Effort,
-                    MeanFlops = point.MeanFlops,
-                    P95Flops = point.P95Flops,
-                    Top1 = point.Top1,
-                    Top1StandardError = point.Top1StandardError,
-                    Milliseconds = point.Milliseconds ?? 0,
-                }),
+                manifest.Calibration.Select(Of),
             },
             Data = manifest.Provenance.Data,
             Device = model.Engine.Device,
@@ -43,5 +35,24 @@ internal static class ModelDescription
             Std = { manifest.Input.Std },
             ColourOrder = manifest.Input.Colour,
         };
+    }
+
+    private static EffortPoint Of(CalibrationPoint point)
+    {
+        var described = new EffortPoint
+        {
+            Effort = point.Effort,
+            MeanFlops = point.MeanFlops,
+            P95Flops = point.P95Flops,
+            Top1 = point.Top1,
+            Top1StandardError = point.Top1StandardError,
+            Milliseconds = point.Milliseconds ?? 0,
+        };
+        if (point.Agreement is double agreement)
+        {
+            described.Agreement = agreement;
+        }
+
+        return described;
     }
 }

@@ -41,7 +41,7 @@ internal sealed class ClassifyEndpoint(ModelRegistry registry, ClassifyHandler h
 /// <summary>Makes of a query the request that a gRPC caller would send, so that the same rules hold for both.</summary>
 internal static class ClassifyQuery
 {
-    private static readonly string[] Names = ["model", "version", "effort", "max_flops", "top_k", "id", "include_plan"];
+    private static readonly string[] Names = ["model", "version", "effort", "max_flops", "top_k", "id", "include_plan", "verify"];
 
     /// <summary>Makes the request, without its image.</summary>
     /// <param name="query">From a caller: anything may be in it.</param>
@@ -77,9 +77,13 @@ internal static class ClassifyQuery
             request.TopK = topK;
         }
 
-        request.IncludePlan = Parse<bool>(query, "include_plan", text => bool.TryParse(text, out bool value) ? value : null, "true or false", problems) ?? false;
+        request.IncludePlan = Flag(query, "include_plan", problems);
+        request.Verify = Flag(query, "verify", problems);
         return problems.Count == 0 ? request : throw ServerError.InvalidArgument(string.Join("; ", problems));
     }
+
+    private static bool Flag(IQueryCollection query, string name, List<string> problems) =>
+        Parse<bool>(query, name, text => bool.TryParse(text, out bool value) ? value : null, "true or false", problems) ?? false;
 
     private static string Text(IQueryCollection query, string name) => query[name].ToString();
 

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using LCNet.Runtime.Engine;
+using LCNet.Server.Inference;
 using LCNet.Server.Models;
 
 namespace LCNet.Server.Protocols.OpenInference;
@@ -50,10 +51,10 @@ internal sealed class InferRows(ServedModel model, int count)
     /// <summary>Of one image, the channels that each block ran with; 0 where it did not run.</summary>
     public ReadOnlySpan<long> ChannelsOf(int row) => ChannelsRetained.AsSpan(row * _blocks, _blocks);
 
-    /// <summary>Copies the result of an image.</summary>
-    /// <param name="waited">Before the engine had the image.</param>
-    public void Set(int row, InferenceResult result, TimeSpan waited)
+    /// <summary>Copies what an image gave.</summary>
+    public void Set(int row, ImageOutcome outcome)
     {
+        InferenceResult result = outcome.Result;
         Span<float> probabilities = Probabilities.AsSpan(row * _labels, _labels);
         result.Logits.CopyTo(Logits.AsSpan(row * _labels));
         Predictions.Softmax(result.Logits, probabilities);
@@ -67,7 +68,7 @@ internal sealed class InferRows(ServedModel model, int count)
             ChannelsRetained[(row * _blocks) + block] = result.Plan.Kept(block).Length;
         }
 
-        QueueUs[row] = (long)(waited + result.QueueTime).TotalMicroseconds;
+        QueueUs[row] = (long)(outcome.Waited + result.QueueTime).TotalMicroseconds;
         ExecuteUs[row] = (long)result.ExecuteTime.TotalMicroseconds;
     }
 }

@@ -29,6 +29,9 @@ internal sealed record KeyFile
 
         /// <summary>As <see cref="KeyLimits.ConcurrentImages"/>, 1 to 1,000,000.</summary>
         public int? ConcurrentImages { get; init; }
+
+        /// <summary>As <see cref="KeyLimits.MayVerify"/>.</summary>
+        public bool Verify { get; init; } = true;
     }
 }
 
@@ -47,4 +50,5 @@ internal sealed partial class KeyJson : JsonSerializerContext;
 /// <param name="ImagesPerSecond">Images a second, in the mean.</param>
 /// <param name="FlopsPerSecond">FLOPs a second that its images' plans need, in the mean.</param>
 /// <param name="ConcurrentImages">Images that wait or run at the same time.</param>
-internal sealed record KeyLimits(bool IsOperator, double? ImagesPerSecond, double? FlopsPerSecond, int? ConcurrentImages);
+/// <param name="MayVerify">Whether it may ask for the whole network's answer besides, at the cost of both.</param>
+internal sealed record KeyLimits(bool IsOperator, double? ImagesPerSecond, double? FlopsPerSecond, int? ConcurrentImages, bool MayVerify = true);

@@ -97,7 +97,7 @@ internal sealed partial class KeyRing
     private static ApiKey Make(KeyFile.KeyEntry entry, KeyRing? before, TimeProvider time)
     {
         byte[] hash = Convert.FromHexString(entry.Sha256);
-        var limits = new KeyLimits(entry.Operator, entry.ImagesPerSecond, entry.FlopsPerSecond, entry.ConcurrentImages);
+        var limits = new KeyLimits(entry.Operator, entry.ImagesPerSecond, entry.FlopsPerSecond, entry.ConcurrentImages, entry.Verify);
         if (before?._keys.FirstOrDefault(key => key.Name == entry.Name && key.Hash.SequenceEqual(hash)) is { } same)
         {
             same.Limits = limits;
