@@ -33,7 +33,7 @@ public sealed class OwnImagesTests : IDisposable
         Assert.Equal(block, bundle.Manifest.Blocks[0].Kind);
         Assert.Equal((12, 12), (bundle.Manifest.Stem.Output.Height, bundle.Manifest.Stem.Output.Width));
 
-        await using var server = new ServerProcess(models);
+        await using var server = new ServerProcess($"Models={models}");
         await server.InitializeAsync();
         foreach (string file in Directory.GetFiles(data, "*.*", SearchOption.AllDirectories).Where((_, i) => i % 5 == 0))
         {

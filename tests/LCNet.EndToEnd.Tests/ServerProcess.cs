@@ -15,7 +15,7 @@ namespace LCNet.EndToEnd.Tests;
 public sealed class ServerProcess : IAsyncLifetime
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
-    private readonly string? _models;
+    private readonly string[] _settings = [];
     private readonly StringBuilder _output = new();
     private Process? _process;
     private GrpcChannel? _channel;
@@ -25,8 +25,8 @@ public sealed class ServerProcess : IAsyncLifetime
     {
     }
 
-    /// <summary>Serves another folder of models.</summary>
-    internal ServerProcess(string models) => _models = models;
+    /// <summary>Serves with settings of its own, each as <c>Name=value</c>.</summary>
+    internal ServerProcess(params string[] settings) => _settings = settings;
 
     /// <summary>Address of the gRPC port.</summary>
     public string Address { get; private set; } = string.Empty;
@@ -44,8 +44,7 @@ public sealed class ServerProcess : IAsyncLifetime
     {
         int grpc = FreePort();
         int http = FreePort();
-        string[] arguments = _models is null ? [] : [$"--LCNet:Models={_models}"];
-        _process = Repository.Start("LCNet.Server", arguments, new Dictionary<string, string>
+        _process = Repository.Start("LCNet.Server", _settings.Select(setting => $"--LCNet:{setting}"), new Dictionary<string, string>
         {
             ["LCNet__GrpcPort"] = grpc.ToString(CultureInfo.InvariantCulture),
             ["LCNet__HttpPort"] = http.ToString(CultureInfo.InvariantCulture),

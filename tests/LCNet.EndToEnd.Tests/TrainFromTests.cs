@@ -35,7 +35,7 @@ public sealed class TrainFromTests : IDisposable
         Assert.Equal(64, bundle.Manifest.Provenance.Recipe["initial"].Length);
 
         // Red is cats', so that even a network this small can tell.
-        await using var server = new ServerProcess(models);
+        await using var server = new ServerProcess($"Models={models}");
         await server.InitializeAsync();
         foreach (string label in new[] { "cat", "dog" })
         {
