@@ -14,7 +14,7 @@ public sealed partial class LiveAgreementTests
     private static readonly double[] Efforts = [0.5, 0.7, 1];
 
     // How many images of each run are answered at each effort.
-    private static readonly int Images = int.Parse(Environment.GetEnvironmentVariable("LCNET_TEST_AGREEMENT") ?? "200", CultureInfo.InvariantCulture);
+    private static readonly int Images = int.Parse(Environment.GetEnvironmentVariable("LCNET_TEST_AGREEMENT") ?? "120", CultureInfo.InvariantCulture);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -23,7 +23,7 @@ public sealed partial class LiveAgreementTests
     {
         Assert.SkipWhen(string.IsNullOrEmpty(Data), "LCNET_CIFAR10 is not set: the CIFAR-10 training images are not in the repository.");
         string[] files = await ListAsync();
-        await using var server = new ServerProcess("ShadowRate=1");
+        await using var server = new ServerProcess("ShadowRate=1", "Workers=8");
         await server.InitializeAsync();
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.HttpPort}") };
         IReadOnlyList<CalibrationPoint> table = Bundle.Open(Repository.Bundle).Manifest.Calibration;
@@ -34,7 +34,7 @@ public sealed partial class LiveAgreementTests
             string[] order = [.. files];
             new Random(seed).Shuffle(order);
 
-            // One at a time, which leaves a worker idle.
+            // One at a time, which leaves most workers idle.
             for (int i = 0; i < Efforts.Length * Images; i++)
             {
                 await server.ClassifyAsync(order[i], request => request.Effort = Efforts[i % Efforts.Length]);

@@ -12,8 +12,8 @@ using LCNet.Server.Telemetry;
 namespace LCNet.Server.Shadows;
 
 /// <summary>
-/// Runs a sample of the images that were answered once more with every gate open, one at a time, on a thread of its own, and compares. It uses what capacity nobody else does: it begins once a worker is idle, looks again before
-/// each segment, pauses while all workers are busy, and drops what it has as soon as an image finds none that is idle. Thread-safe.
+/// Runs a sample of the images that were answered once more with every gate open, one at a time, on a thread of its own, and compares. It uses what capacity nobody else does: it runs while fewer than half of the workers are busy, for requests are read and replies written on
+/// the same cores, looks again before each segment, and drops what it has as soon as an image finds no worker that is idle. Thread-safe.
 /// </summary>
 internal sealed class ShadowRunner(ServerOptions options, ModelRegistry registry, ServerMetrics metrics, TimeProvider time, ILogger<ShadowRunner> logger) : IHostedService, IDisposable
 {
@@ -22,7 +22,7 @@ internal sealed class ShadowRunner(ServerOptions options, ModelRegistry registry
 
     // An image that found no idle moment until then is dropped.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
 
     private readonly BlockingCollection<ShadowImage> _queue = [];
     private readonly CancellationTokenSource _stop = new();
@@ -174,7 +174,7 @@ internal sealed class ShadowRunner(ServerOptions options, ModelRegistry registry
         }
     }
 
-    // Whoever told this thread that there is room would have to do so on every image's way; a look every millisecond, and only while an image is here, costs less.
+    // Whoever told this thread that there is room would have to do so on every image's way; a look every few milliseconds, and only while an image is here, costs less.
     private bool IsWanted(ShadowImage image)
     {
         while (!_stop.IsCancellationRequested && !image.Model.Health.HasFailed && time.GetElapsedTime(image.Answered) < Patience)
@@ -191,7 +191,7 @@ internal sealed class ShadowRunner(ServerOptions options, ModelRegistry registry
         return false;
     }
 
-    // All models share the machine: it has room where fewer images run than one of them alone may have under way.
+    // All models share the machine: it has room where fewer images are under way than half of what one of them alone may have.
     private (bool HasBacklog, bool IsIdle) Look()
     {
         (bool hasBacklog, int underWay, int slots) = (false, 0, 0);
@@ -203,7 +203,7 @@ internal sealed class ShadowRunner(ServerOptions options, ModelRegistry registry
             slots = Math.Max(slots, load.Slots);
         }
 
-        return (hasBacklog, underWay < slots);
+        return (hasBacklog, 2 * underWay < slots);
     }
 }
 

@@ -181,7 +181,7 @@ public sealed class ShadowTests(ServerFixture fixture)
     public async Task MinAgreement_TrafficUnlikeTheTable_RaisesTheEffortOfRequestsThatLeaveIt()
     {
         // The table says 95 % everywhere; beta's answers are hardly ever the whole network's.
-        await using TestServer server = await TestServer.StartAsync(fixture.SeveralModels, "ShadowRate=1", "MinAgreement=0.9", "DefaultEffort=0.25");
+        await using TestServer server = await TestServer.StartAsync(fixture.SeveralModels, "ShadowRate=1", "MinAgreement=0.9", "DefaultEffort=0.25", "Workers=8");
         var request = new ClassifyRequest { Model = ServerFixture.OtherModel };
         double effort = 0;
         for (int seed = 0; seed < 400 && effort < 1; seed++)
