@@ -28,6 +28,7 @@ public sealed partial class LiveAgreementTests
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.HttpPort}") };
         IReadOnlyList<CalibrationPoint> table = Bundle.Open(Repository.Bundle).Manifest.Calibration;
         var misses = new List<string>();
+        var totals = Efforts.ToDictionary(effort => effort, _ => (Images: 0L, Agreements: 0L));
         for (int seed = 1; seed <= Runs; seed++)
         {
             Counts before = Counts.Read(await http.GetStringAsync(new Uri("/metrics", UriKind.Relative), Token));
@@ -45,12 +46,22 @@ public sealed partial class LiveAgreementTests
             {
                 (long images, long agreements) = (found.Images[effort], found.Agreements[effort]);
                 Assert.True(images > Images / 4, $"{images} of {Images} images were compared at effort {effort}.");
+                totals[effort] = (totals[effort].Images + images, totals[effort].Agreements + agreements);
                 double expected = table.Single(point => point.Effort == effort).Agreement!.Value;
                 if (!IsAccepted(images, agreements, expected))
                 {
                     misses.Add(string.Create(CultureInfo.InvariantCulture, $"seed {seed}, effort {effort}: {agreements} of {images}, by the table {expected:P2}"));
                 }
             }
+        }
+
+        foreach ((double effort, (long images, long agreements)) in totals)
+        {
+            // All runs together, within four standard errors.
+            double expected = table.Single(point => point.Effort == effort).Agreement!.Value;
+            string found = string.Create(CultureInfo.InvariantCulture, $"effort {effort}: {agreements} of {images}, by the table {expected:P2}");
+            TestContext.Current.SendDiagnosticMessage(found);
+            Assert.True(Math.Abs(((double)agreements / images) - expected) <= 4 * Math.Sqrt(expected * (1 - expected) / images), found);
         }
 
         // Of 60 intervals that hold 19 times in 20, as many or more miss once in a thousand such tests.
