@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using LCNet.V1;
 
 namespace LCNet.Deploy.Tests;
 
@@ -32,9 +33,12 @@ public sealed partial class DataFileTests(ServerFace server)
         await LoadConfigurationTests.ClassifyAsync(server, LoadConfigurationTests.Requests("deploy/load/data/jpeg.json")[0]);
         string served = await GetAsync(Containers.MetricsPath);
 
-        // A request is counted once its reply is written, and a scrape may be a moment old.
-        for (int i = 0; i < 600 && !served.Contains("# TYPE lcnet_request_duration_seconds ", StringComparison.Ordinal); i++)
+        // A request is counted once its reply is written, a scrape may be a moment old, and some metrics are there once an answer has differed from the whole network's, as those for noise do.
+        var random = new Random(1);
+        for (int i = 0; i < 600 && !MetricNames().All(name => served.Contains($"# TYPE {name} ", StringComparison.Ordinal)); i++)
         {
+            var noise = new Tensor { Shape = { 3, 32, 32 }, Values = { Enumerable.Range(0, 3 * 32 * 32).Select(_ => (float)(random.NextDouble() - 0.5) * 4) } };
+            await server.Client.ClassifyAsync(new ClassifyRequest { Tensor = noise, Effort = 0.5 }, cancellationToken: TestContext.Current.CancellationToken);
             await Task.Delay(100, TestContext.Current.CancellationToken);
             served = await GetAsync(Containers.MetricsPath);
         }

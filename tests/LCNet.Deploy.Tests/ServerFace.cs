@@ -73,6 +73,10 @@ public sealed class ServerFace : IAsyncLifetime
 
             // A machine that is busy with other tests is no reason to refuse.
             "--LCNet:QueueObjective=01:00:00",
+
+            // Every image is compared with the whole network, with workers to spare, so that all metrics are there.
+            "--LCNet:ShadowRate=1",
+            "--LCNet:Workers=8",
         ]);
         try
         {
