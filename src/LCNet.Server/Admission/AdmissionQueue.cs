@@ -40,9 +40,9 @@ internal sealed class AdmissionQueue
     }
 
     /// <summary>Number of images that wait.</summary>
-    public int WaitingImages => Read(() => _round.Images);
+    public int WaitingImages => Load.Waiting;
 
-    /// <summary>Whether there is room.</summary>
+    /// <summary>How busy the slots are.</summary>
     public QueueLoad Load => Read(() => new QueueLoad(_round.Images, _running, _options.Slots));
 
     /// <summary>FLOPs that those were expected to cost when they came.</summary>

@@ -33,7 +33,6 @@ internal sealed class Brownout
     private double _mostFlops;
     private double _range;
     private double _leastEffort;
-    private double _floor;
     private double _integral;
     private double _effort;
     private long _observed;
@@ -52,7 +51,7 @@ internal sealed class Brownout
         _curve = curve;
         _options = options;
         _time = time;
-        SetRange();
+        SetRange(floor: 0);
         _effort = _mostEffort;
         _observed = time.GetTimestamp();
     }
@@ -60,18 +59,14 @@ internal sealed class Brownout
     /// <summary>The effort in force, as of the latest <see cref="Observe"/>.</summary>
     public double Effort => Volatile.Read(ref _effort);
 
-    /// <summary>The effort below which it does not go whatever its options say, in [0, 1]; above their range the range is that effort alone. Begins at 0.</summary>
-    public double Floor
+    /// <summary>Sets the effort below which it does not go whatever its options say, which is none at the beginning.</summary>
+    /// <param name="floor">In [0, 1]; above the options' range the range is that effort alone.</param>
+    public void SetFloor(double floor)
     {
-        get => Volatile.Read(ref _floor);
-        set
+        lock (_lock)
         {
-            lock (_lock)
-            {
-                Volatile.Write(ref _floor, value);
-                SetRange();
-                Volatile.Write(ref _effort, Math.Clamp(_effort, _leastEffort, _mostEffort));
-            }
+            SetRange(floor);
+            Volatile.Write(ref _effort, Math.Clamp(_effort, _leastEffort, _mostEffort));
         }
     }
 
@@ -96,10 +91,10 @@ internal sealed class Brownout
         }
     }
 
-    private void SetRange()
+    private void SetRange(double floor)
     {
-        _mostEffort = Math.Max(_options.Effort, _floor);
-        _leastEffort = Math.Min(_mostEffort, Math.Max(_floor, Math.Max(_options.LeastEffort, _curve.LeastEffort)));
+        _mostEffort = Math.Max(_options.Effort, floor);
+        _leastEffort = Math.Min(_mostEffort, Math.Max(floor, Math.Max(_options.LeastEffort, _curve.LeastEffort)));
         _mostFlops = _curve.FlopsFor(_mostEffort);
         _range = _mostFlops - _curve.FlopsFor(_leastEffort);
     }

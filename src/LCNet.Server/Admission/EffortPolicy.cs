@@ -12,7 +12,7 @@ internal sealed class EffortPolicy : IDisposable
     private readonly double _default;
     private readonly Brownout? _brownout;
     private readonly ITimer? _steps;
-    private double _floor;
+    private double _withoutBrownout;
 
     /// <summary>Makes a policy at the default effort.</summary>
     /// <param name="queue">Its delay drives the brownout, and it is told what images cost meanwhile.</param>
@@ -20,7 +20,7 @@ internal sealed class EffortPolicy : IDisposable
     /// <param name="defaultEffort">In (0, 1].</param>
     public EffortPolicy(EffortCurve curve, AdmissionQueue queue, BrownoutOptions? options, double defaultEffort, TimeProvider time)
     {
-        (_curve, _default) = (curve, defaultEffort);
+        (_curve, _default, _withoutBrownout) = (curve, defaultEffort, defaultEffort);
         if (options is null)
         {
             return;
@@ -35,19 +35,19 @@ internal sealed class EffortPolicy : IDisposable
     }
 
     /// <summary>The effort in force.</summary>
-    public double Current => Math.Max(_brownout?.Effort ?? _default, Floor);
+    public double Current => _brownout?.Effort ?? Volatile.Read(ref _withoutBrownout);
 
-    /// <summary>The least effort, in [0, 1]. Begins at 0; a brownout gives up no more than is left above it.</summary>
-    public double Floor
+    /// <summary>Sets the least effort, which is none at the beginning; a brownout gives up no more than is left above it.</summary>
+    /// <param name="floor">In [0, 1].</param>
+    public void SetFloor(double floor)
     {
-        get => Volatile.Read(ref _floor);
-        set
+        if (_brownout is null)
         {
-            Volatile.Write(ref _floor, value);
-            if (_brownout is not null)
-            {
-                _brownout.Floor = value;
-            }
+            Volatile.Write(ref _withoutBrownout, Math.Max(_default, floor));
+        }
+        else
+        {
+            _brownout.SetFloor(floor);
         }
     }
 

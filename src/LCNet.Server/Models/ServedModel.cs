@@ -32,9 +32,10 @@ internal sealed class ServedModel : IDisposable
         Queue = new AdmissionQueue(options.Admission(engine.Bundle.Flops.Dense), time);
         _workers = [.. Enumerable.Range(0, options.MaxUnderWay).Select(_ => new ModelWorker(engine, options.ImageLimits, Queue))];
         Learn(_workers[0]);
-        Agreement = new LiveAgreement(engine.Bundle.Manifest.Calibration, options.MinAgreement, time);
+        Agreement = new LiveAgreement(engine.Efforts, engine.Bundle.Manifest.Calibration, options.MinAgreement, time);
         Shadows = options.ShadowRate > 0 ? new ShadowBuffers(engine) : null;
-        Effort = new EffortPolicy(engine.Efforts, Queue, options.BrownoutRange(engine.Efforts), options.DefaultEffort, time) { Floor = Agreement.Floor ?? 0 };
+        Effort = new EffortPolicy(engine.Efforts, Queue, options.BrownoutRange(engine.Efforts), options.DefaultEffort, time);
+        Effort.SetFloor(Agreement.Floor ?? 0);
         foreach (ModelWorker worker in _workers)
         {
             worker.Start();
@@ -89,7 +90,7 @@ internal sealed class ServedModel : IDisposable
         FloorChange? change = Agreement.Add(outcome.Agrees, effort, isCapped);
         if (change is not null)
         {
-            Effort.Floor = change.After;
+            Effort.SetFloor(change.After);
         }
 
         return change;

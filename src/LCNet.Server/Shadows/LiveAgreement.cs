@@ -13,11 +13,12 @@ internal sealed class LiveAgreement
     private readonly EffortFloor? _floor;
 
     /// <summary>Makes one that has seen nothing.</summary>
+    /// <param name="efforts">Of the same table.</param>
     /// <param name="table">The calibration table.</param>
     /// <param name="minAgreement">In (0, 1); null for no floor. Without meaning where the table has no agreements.</param>
-    public LiveAgreement(IReadOnlyList<CalibrationPoint> table, double? minAgreement, TimeProvider time)
+    public LiveAgreement(EffortCurve efforts, IReadOnlyList<CalibrationPoint> table, double? minAgreement, TimeProvider time)
     {
-        (_efforts, _time) = (new EffortCurve(table), time);
+        (_efforts, _time) = (efforts, time);
         _floor = minAgreement is double least && _efforts.AgreementImages > 0 ? new EffortFloor(table, least) : null;
     }
 

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace LCNet.Server.Shadows;
 
 /// <summary>How far an answer is from what the whole network makes of the same image.</summary>
@@ -11,7 +13,7 @@ internal readonly record struct ShadowOutcome(bool Agrees, double Confidence, do
     /// <param name="answer">As many, finite.</param>
     public static ShadowOutcome Of(ReadOnlySpan<float> whole, ReadOnlySpan<float> answer)
     {
-        (int most, double wholeScale) = (IndexOfMax(whole), LogSum(whole));
+        (int most, double wholeScale) = (TensorPrimitives.IndexOfMax(whole), LogSum(whole));
         double answerScale = LogSum(answer);
         double divergence = 0;
         for (int label = 0; label < whole.Length; label++)
@@ -20,25 +22,13 @@ internal readonly record struct ShadowOutcome(bool Agrees, double Confidence, do
             divergence += Math.Exp(logarithm) * (logarithm - (answer[label] - answerScale));
         }
 
-        return new ShadowOutcome(most == IndexOfMax(answer), Math.Exp(whole[most] - wholeScale), Math.Max(0, divergence));
-    }
-
-    // Of equal ones the first, as in predictions.
-    private static int IndexOfMax(ReadOnlySpan<float> values)
-    {
-        int most = 0;
-        for (int i = 1; i < values.Length; i++)
-        {
-            most = values[i] > values[most] ? i : most;
-        }
-
-        return most;
+        return new ShadowOutcome(most == TensorPrimitives.IndexOfMax(answer), Math.Exp(whole[most] - wholeScale), Math.Max(0, divergence));
     }
 
     // Shifted so that no exponential overflows.
     private static double LogSum(ReadOnlySpan<float> logits)
     {
-        double highest = logits[IndexOfMax(logits)];
+        double highest = TensorPrimitives.Max(logits);
         double sum = 0;
         foreach (float logit in logits)
         {

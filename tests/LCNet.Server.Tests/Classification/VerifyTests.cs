@@ -2,10 +2,7 @@ using System.Text.Json;
 using Grpc.Core;
 using LCNet.Runtime.Engine;
 using LCNet.Runtime.Execution;
-using LCNet.Runtime.Execution.Simd;
-using LCNet.Server.Models;
 using LCNet.V1;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace LCNet.Server.Tests;
 
@@ -90,12 +87,9 @@ public sealed class VerifyTests(ServerFixture fixture)
     [Fact]
     public async Task Classify_VerifyWhileItWaits_CountsAtTheCostOfBothRuns()
     {
-        var worker = new HeldWorker();
-        var executors = new FaultyExecutors(bundle => new SimdExecutor(bundle)) { Fault = worker.Pass };
-        await using TestServer server = await TestServer.StartAsync(fixture.OneModel, services => services.AddSingleton<EngineFactory>(executors.Load), "Workers=1");
-        using HeldWorker held = worker;
-        using var metrics = new MetricCapture(server);
-        worker.Close();
+        await using HeldServer held = await HeldServer.StartAsync(fixture.OneModel);
+        (TestServer server, MetricCapture metrics) = (held.Server, held.Metrics);
+        held.Close();
         Task<ClassifyResponse> first = server.ClassifyAsync(TestImages.Png(1));
         await WaitAsync(metrics, 0, server);
         ClassifyRequest request = TestImages.Png(2);
@@ -108,7 +102,7 @@ public sealed class VerifyTests(ServerFixture fixture)
         double both = await WaitAsync(metrics, 2, server);
 
         Assert.Equal(one + one + fixture.Bundle.Flops.Dense, both);
-        worker.Open();
+        held.Open();
         await Task.WhenAll(first, plain, verified);
     }
 

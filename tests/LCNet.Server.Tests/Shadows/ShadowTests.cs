@@ -96,53 +96,44 @@ public sealed class ShadowTests(ServerFixture fixture)
     [Fact]
     public async Task Shadow_EveryWorkerIsBusy_WaitsAndRunsOnceOneIsIdle()
     {
-        var worker = new HeldWorker();
-        await using TestServer server = await StartAsync(worker.Pass);
-        using HeldWorker held = worker;
-        using var metrics = new MetricCapture(server);
-        (Task<ClassifyResponse> running, int answered) = await HoldWithAShadowWaitingAsync(server, worker, metrics);
-        int dispatches = worker.ShadowDispatches;
+        await using HeldServer held = await HeldServer.StartAsync(fixture.OneModel, "ShadowRate=1");
+        (Task<ClassifyResponse> running, int answered) = await HoldWithAShadowWaitingAsync(held);
+        int dispatches = held.ShadowDispatches;
 
         await Task.Delay(200, Token);
 
-        Assert.Equal(dispatches, worker.ShadowDispatches);
-        worker.Open();
+        Assert.Equal(dispatches, held.ShadowDispatches);
+        held.Open();
         await running;
-        Assert.Equal(answered + 1, await Eventually.GetAsync(() => Task.FromResult(Compared(metrics)), compared => compared == answered + 1));
+        Assert.Equal(answered + 1, await Eventually.GetAsync(() => Task.FromResult(Compared(held.Metrics)), compared => compared == answered + 1));
     }
 
     [Fact]
     public async Task Shadow_ImagesWait_IsDropped()
     {
-        var worker = new HeldWorker();
-        await using TestServer server = await StartAsync(worker.Pass);
-        using HeldWorker held = worker;
-        using var metrics = new MetricCapture(server);
-        (Task<ClassifyResponse> running, int answered) = await HoldWithAShadowWaitingAsync(server, worker, metrics);
-        int dispatches = worker.ShadowDispatches;
-        Task<ClassifyResponse>[] waiting = [.. Enumerable.Range(1, 5).Select(seed => server.ClassifyAsync(TestImages.Png(seed)))];
+        await using HeldServer held = await HeldServer.StartAsync(fixture.OneModel, "ShadowRate=1");
+        (Task<ClassifyResponse> running, int answered) = await HoldWithAShadowWaitingAsync(held);
+        int dispatches = held.ShadowDispatches;
+        Task<ClassifyResponse>[] waiting = [.. Enumerable.Range(1, 5).Select(seed => held.Server.ClassifyAsync(TestImages.Png(seed)))];
 
-        Assert.Equal(1, await Eventually.GetAsync(() => Task.FromResult(Dropped(metrics)), dropped => dropped == 1));
-        Assert.Equal(dispatches, worker.ShadowDispatches);
-        Assert.Equal(0, await KeptAsync(metrics));
-        worker.Open();
+        Assert.Equal(1, await Eventually.GetAsync(() => Task.FromResult(Dropped(held.Metrics)), dropped => dropped == 1));
+        Assert.Equal(dispatches, held.ShadowDispatches);
+        Assert.Equal(0, await KeptAsync(held.Metrics));
+        held.Open();
         await Task.WhenAll([running, .. waiting]);
-        Assert.Equal(answered + 6, await Eventually.GetAsync(() => Task.FromResult(Compared(metrics) + Dropped(metrics)), found => found == answered + 6));
-        Assert.Equal(0, await KeptAsync(metrics));
+        Assert.Equal(answered + 6, await Eventually.GetAsync(() => Task.FromResult(Compared(held.Metrics) + Dropped(held.Metrics)), found => found == answered + 6));
+        Assert.Equal(0, await KeptAsync(held.Metrics));
     }
 
     [Fact]
     public async Task Shadow_NoWorkerIsIdleForLong_IsDropped()
     {
-        var worker = new HeldWorker();
-        await using TestServer server = await StartAsync(worker.Pass);
-        using HeldWorker held = worker;
-        using var metrics = new MetricCapture(server);
-        (Task<ClassifyResponse> running, _) = await HoldWithAShadowWaitingAsync(server, worker, metrics);
+        await using HeldServer held = await HeldServer.StartAsync(fixture.OneModel, "ShadowRate=1");
+        (Task<ClassifyResponse> running, _) = await HoldWithAShadowWaitingAsync(held);
 
-        Assert.Equal(1, await Eventually.GetAsync(() => Task.FromResult(metrics.Sum($"lcnet.shadow.drops{{{Model},reason=busy}}")), dropped => dropped == 1));
-        Assert.Equal(0, await KeptAsync(metrics));
-        worker.Open();
+        Assert.Equal(1, await Eventually.GetAsync(() => Task.FromResult(held.Metrics.Sum($"lcnet.shadow.drops{{{Model},reason=busy}}")), dropped => dropped == 1));
+        Assert.Equal(0, await KeptAsync(held.Metrics));
+        held.Open();
         await running;
     }
 
@@ -217,25 +208,25 @@ public sealed class ShadowTests(ServerFixture fixture)
         kept => kept == 0);
 
     // A shadow waits while an image is held: it was let go of before its shadow could run, which needs 20 ms; on a busy machine that takes some attempts.
-    private static async Task<(Task<ClassifyResponse> Running, int Answered)> HoldWithAShadowWaitingAsync(TestServer server, HeldWorker worker, MetricCapture metrics)
+    private static async Task<(Task<ClassifyResponse> Running, int Answered)> HoldWithAShadowWaitingAsync(HeldServer held)
     {
         for (int answered = 1; answered < 100; answered += 2)
         {
-            await server.ClassifyAsync(TestImages.Png(1));
-            worker.Close();
-            Task<ClassifyResponse> running = server.ClassifyAsync(TestImages.Png(2));
-            await worker.WaitAsync();
+            await held.Server.ClassifyAsync(TestImages.Png(1));
+            held.Close();
+            Task<ClassifyResponse> running = held.Server.ClassifyAsync(TestImages.Png(2));
+            await held.WaitAsync();
 
             // A segment that had begun ends.
             await Task.Delay(20, Token);
-            if (Compared(metrics) < answered)
+            if (Compared(held.Metrics) < answered)
             {
                 return (running, answered);
             }
 
-            worker.Open();
+            held.Open();
             await running;
-            await Eventually.GetAsync(() => Task.FromResult(Compared(metrics)), compared => compared == answered + 1);
+            await Eventually.GetAsync(() => Task.FromResult(Compared(held.Metrics)), compared => compared == answered + 1);
         }
 
         Assert.Fail("No shadow waited.");

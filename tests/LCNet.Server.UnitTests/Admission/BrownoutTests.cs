@@ -78,7 +78,7 @@ public sealed class BrownoutTests
     public void Floor_WithinTheRange_IsWhereItEnds(double floor, double expected, double idle)
     {
         var controller = new Brownout(Curve, new BrownoutOptions { LeastEffort = 0.4, Objective = Objective }, new ManualTime());
-        controller.Floor = floor;
+        controller.SetFloor(floor);
 
         Assert.Equal(expected, controller.Observe(100 * Objective));
         Assert.Equal(idle, controller.Observe(TimeSpan.Zero));
@@ -89,12 +89,12 @@ public sealed class BrownoutTests
     {
         var controller = new Brownout(Curve, new BrownoutOptions { Effort = 0.7, Objective = Objective }, new ManualTime());
         Assert.Equal(0.2, controller.Observe(100 * Objective));
-        controller.Floor = 0.5;
+        controller.SetFloor(0.5);
         Assert.Equal(0.5, controller.Effort);
-        controller.Floor = 1;
+        controller.SetFloor(1);
         Assert.Equal(1, controller.Effort);
         Assert.Equal(1, controller.Observe(100 * Objective));
-        controller.Floor = 0;
+        controller.SetFloor(0);
         Assert.Equal(0.7, controller.Effort);
         Assert.Equal(0.2, controller.Observe(100 * Objective));
     }
