@@ -76,4 +76,7 @@ internal static partial class Log
 
     [LoggerMessage(EventId = 24, EventName = "NoAgreements", Level = LogLevel.Warning, Message = "LCNet:MinAgreement does nothing for {Model:l}, whose calibration table has no agreements: lcnet evaluate --calibrate adds them")]
     public static partial void NoAgreements(ILogger logger, string model);
+
+    [LoggerMessage(EventId = 25, EventName = "EffortFloorSet", Message = "{Model:l}: the floor of effort is {Floor}, so that {MinAgreement:P1} of the answers are the whole network's (LCNet:MinAgreement): by the calibration table at most {Bound:P2} of them differ there (95 %){Remark:l}")]
+    public static partial void EffortFloorSet(ILogger logger, LogLevel level, string model, double floor, double minAgreement, double bound, string remark);
 }

@@ -36,7 +36,11 @@ internal sealed class ModelLoader(ServerOptions options, EngineFactory engines, 
                 Log.ExecutorFellBack(logger, model.Name, model.Executor, problem);
             }
 
-            if (_options.MinAgreement is not null && model.Agreement.Floor is null)
+            if (model.Agreement.FirstFloor is { } floor)
+            {
+                Log.EffortFloorSet(logger, floor.IsOutOfReach ? LogLevel.Warning : LogLevel.Information, model.Name, floor.After, _options.MinAgreement!.Value, floor.DisagreementBound, floor.Remark);
+            }
+            else if (_options.MinAgreement is not null)
             {
                 Log.NoAgreements(logger, model.Name);
             }

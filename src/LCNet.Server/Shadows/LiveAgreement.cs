@@ -19,8 +19,15 @@ internal sealed class LiveAgreement
     public LiveAgreement(EffortCurve efforts, IReadOnlyList<CalibrationPoint> table, double? minAgreement, TimeProvider time)
     {
         (_efforts, _time) = (efforts, time);
-        _floor = minAgreement is double least && _efforts.AgreementImages > 0 ? new EffortFloor(table, least) : null;
+        if (minAgreement is double least && _efforts.AgreementImages > 0)
+        {
+            _floor = new EffortFloor(table, least);
+            FirstFloor = new FloorChange(0, _floor.Effort, _floor.Ratio, _floor.DisagreementBound, _floor.IsOutOfReach);
+        }
     }
+
+    /// <summary>Where the table alone has put the floor of effort; null where there is none.</summary>
+    public FloorChange? FirstFloor { get; }
 
     /// <summary>The last hour.</summary>
     public AgreementEstimate LastHour
@@ -88,4 +95,8 @@ internal sealed class LiveAgreement
 /// <param name="Ratio">How many times as often answers disagree as the table says.</param>
 /// <param name="DisagreementBound">Upper bound of disagreement at the new floor, 95 %.</param>
 /// <param name="IsOutOfReach">Whether no effort of the table agrees as often as is asked for.</param>
-internal sealed record FloorChange(double Before, double After, double Ratio, double DisagreementBound, bool IsOutOfReach);
+internal sealed record FloorChange(double Before, double After, double Ratio, double DisagreementBound, bool IsOutOfReach)
+{
+    /// <summary>What a line of the log ends in.</summary>
+    public string Remark => IsOutOfReach ? "; no effort of the table is enough" : string.Empty;
+}

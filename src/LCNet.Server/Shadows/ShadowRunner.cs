@@ -161,7 +161,7 @@ internal sealed class ShadowRunner(ServerOptions options, ModelRegistry registry
         metrics.Of(model).RunWhole(WholeRun.Shadow, whole.ExecutedFlops);
         if (model.Note(outcome, image.Effort, image.IsCapped) is { } change)
         {
-            Log.EffortFloorChanged(logger, model.Name, change.Before, change.After, options.MinAgreement!.Value, change.Ratio, change.DisagreementBound, change.IsOutOfReach ? "; no effort of the table is enough" : string.Empty);
+            Log.EffortFloorChanged(logger, model.Name, change.Before, change.After, options.MinAgreement!.Value, change.Ratio, change.DisagreementBound, change.Remark);
         }
     }
 

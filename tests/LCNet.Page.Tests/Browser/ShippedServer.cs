@@ -20,7 +20,7 @@ public sealed class ShippedServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Server = await RunningServer.StartAsync(Models, new Dictionary<string, string>());
+        Server = await RunningServer.StartAsync(Models, new Dictionary<string, string>(), "--LCNet:ShadowRate=0.2");
         string version = Directory.GetDirectories(Directory.GetDirectories(Models).Single()).Single();
         _engine = InferenceEngine.Load(Bundle.Open(version), new EngineOptions());
     }

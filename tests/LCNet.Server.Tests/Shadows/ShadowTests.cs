@@ -6,6 +6,7 @@ using LCNet.Runtime.Execution.Simd;
 using LCNet.Server.Models;
 using LCNet.V1;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace LCNet.Server.Tests;
 
@@ -189,6 +190,20 @@ public sealed class ShadowTests(ServerFixture fixture)
         metrics.Observe();
         Assert.Equal(1, metrics.Sum($"lcnet.effort.floor{{model={ServerFixture.OtherModel}}}"));
         Assert.Equal(1, metrics.Sum($"lcnet.effort{{model={ServerFixture.OtherModel}}}"));
+    }
+
+    [Theory]
+    [InlineData("0.9", "0.25", false)]
+    [InlineData("0.97", "1", true)]
+    public async Task MinAgreement_WhereTheTablePutsTheFloor_IsSaidAtTheStart(string minAgreement, string floor, bool isOutOfReach)
+    {
+        // The table says 95 % everywhere.
+        var log = new LogLines();
+        await using TestServer server = await TestServer.StartAsync(fixture.OneModel, services => services.AddSingleton<ILoggerProvider>(log), "LogLevel=Information", "ShadowRate=0.01", $"MinAgreement={minAgreement}");
+
+        string line = Assert.Single(log.Of("EffortFloorSet"));
+        Assert.Contains($"the floor of effort is {floor},", line, StringComparison.Ordinal);
+        Assert.Equal(isOutOfReach, line.Contains("no effort of the table is enough", StringComparison.Ordinal));
     }
 
     private static double Compared(MetricCapture metrics) => Total(metrics, "lcnet.shadow.images");
