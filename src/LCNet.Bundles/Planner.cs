@@ -108,7 +108,7 @@ public sealed class Planner
             }
 
             plan.Set(block, layers[i], channels.Slice(offset, width));
-            cost += _flops.Block(block, plan.Kept(block).Length);
+            cost += _flops.Block(block, plan.KeptCount(block));
             offset += width;
         }
 
@@ -124,7 +124,7 @@ public sealed class Planner
         for (int i = 0; i < spec.Blocks; i++)
         {
             int block = spec.FirstBlock + i;
-            _left[i] = plan.Kept(block).Length;
+            _left[i] = plan.KeptCount(block);
             cost += _flops.Block(block, _left[i]);
             foreach (long channel in plan.Kept(block))
             {

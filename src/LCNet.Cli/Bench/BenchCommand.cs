@@ -7,6 +7,7 @@ using LCNet.Runtime.Execution;
 using LCNet.Training.Data;
 using LCNet.Training.Export;
 using LCNet.Training.Native;
+using LCNet.Training.Networks;
 
 namespace LCNet.Cli.Bench;
 
@@ -27,6 +28,7 @@ internal static class BenchCommand
         var synthetic = new Option<string?>("--synthetic") { Description = "resnet18, resnet34 or resnet50 at 224×224 with random weights, instead of a bundle." };
         var runRate = NumberOption.Of<double>("--run-rate", "Share of images that run each block of the synthetic network.", 0.7);
         var keep = NumberOption.Of<double>("--keep", "Share of channels that the synthetic network keeps.", 0.5);
+        var span = new Option<GateSpan>("--span") { Description = "Which blocks a gate of the synthetic network decides at once: block, stage or model.", DefaultValueFactory = _ => GateSpan.Block };
         var models = new Option<string?>("--models") { Description = "Folder to keep the synthetic bundle in, for a server to serve." };
         var server = new Option<string?>("--server") { Description = "A server of the bundle on this machine, for example http://127.0.0.1:8001, whose processor time a request is measured; needs --pid and --data." };
         var http = new Option<string?>("--http") { Description = "With --server: its HTTP port, for example http://127.0.0.1:8000, to measure POST /v1/classify beside gRPC." };
@@ -38,7 +40,7 @@ internal static class BenchCommand
         var json = new Option<string?>("--json") { Description = "Write the results to this file." };
         var command = new Command("bench", "Measure what skipping saves in time, against the static network in ONNX Runtime.")
         {
-            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, models, server, http, process, requests, against, calibrate, plot, json,
+            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, span, models, server, http, process, requests, against, calibrate, plot, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -64,7 +66,7 @@ internal static class BenchCommand
                 if (parsed.GetValue(synthetic) is string name)
                 {
                     string folder = parsed.GetValue(models) ?? (scratch = Directory.CreateTempSubdirectory("lcnet-bench-").FullName);
-                    made = MakeBundle(name, parsed.GetValue(runRate), parsed.GetValue(keep), folder);
+                    made = MakeBundle(name, parsed.GetValue(runRate), parsed.GetValue(keep), parsed.GetValue(span), folder);
                 }
 
                 Bundle opened = Bundle.Open(made ?? parsed.GetValue(bundle)!);
@@ -148,7 +150,7 @@ internal static class BenchCommand
         }
     }
 
-    private static string MakeBundle(string name, double runRate, double keep, string models)
+    private static string MakeBundle(string name, double runRate, double keep, GateSpan span, string models)
     {
         int depth = name switch
         {
@@ -159,7 +161,7 @@ internal static class BenchCommand
         };
         TorchLibrary.EnsureLoaded(Console.Error.WriteLine);
         string folder = Path.Combine(models, "synthetic-" + name, "1");
-        SyntheticBundle.Write(depth, runRate, keep, folder);
+        SyntheticBundle.Write(depth, runRate, keep, folder, span);
         return folder;
     }
 

@@ -126,7 +126,7 @@ internal static class ClassifyCommand
                 Predictions.Top(result.Logits, top).Select(prediction => (manifest.Labels[prediction.Index], prediction.Probability)),
                 result.Plan.Flops,
                 engine.Bundle.Flops.Dense,
-                manifest.Blocks.Select((block, i) => (result.Plan.Kept(i).Length, block.Channels)),
+                manifest.Blocks.Select((block, i) => (result.Plan.KeptCount(i), block.Channels)),
                 result.ExecuteTime);
             return Task.CompletedTask;
         }

@@ -20,13 +20,14 @@ internal sealed class BatchDispatcher
 
     /// <summary>Makes a dispatcher.</summary>
     /// <param name="lane">For the same bundle; not owned.</param>
-    public BatchDispatcher(Bundle bundle, IBatchLane lane, DispatchCosts costs, int maxImages)
+    /// <param name="rows">What numbers of rows are padded to.</param>
+    public BatchDispatcher(Bundle bundle, IBatchLane lane, FixedSizes rows, int maxImages)
     {
         _manifest = bundle.Manifest;
         _lane = lane;
         _planner = new Planner(_manifest, bundle.Flops);
         _prices = new PriceCurve(_manifest.Prices);
-        _scheduler = new BatchScheduler(bundle, costs, maxImages, lane.Tape);
+        _scheduler = new BatchScheduler(bundle, rows, maxImages, lane.Tape);
         _trace = new BatchTrace(maxImages);
         _maxImages = maxImages;
     }
@@ -41,14 +42,14 @@ internal sealed class BatchDispatcher
         _trace.Clear();
         try
         {
-            RowReading reading = Begin(images);
+            RowSource source = Begin(images, out int pricesAt);
             for (int span = 0; span < _manifest.Spans.Count; span++)
             {
-                Decide(images, span, reading);
-                reading = RunBlocks(images, span);
+                Decide(images, span, source, pricesAt);
+                source = RunBlocks(images, span, out pricesAt);
             }
 
-            End(images, reading);
+            End(images, source);
         }
         finally
         {
@@ -57,7 +58,7 @@ internal sealed class BatchDispatcher
         }
     }
 
-    private RowReading Begin(ReadOnlySpan<BatchImage> images)
+    private RowSource Begin(ReadOnlySpan<BatchImage> images, out int pricesAt)
     {
         _trace.Begin(ImageActivities.Stem, images);
         _scheduler.Begin();
@@ -74,26 +75,26 @@ internal sealed class BatchDispatcher
             }
 
             _scheduler.Add(plan, (float)_prices.PriceFor(images[i].Effort), images[i].Cap);
-            _lane.Image(i, images[i].Pixels.Span);
         }
 
         _lane.Tape.Clear();
         int rows = _scheduler.Stem();
         _trace.Tell(_scheduler.Bill);
-        RowReading reading = _scheduler.Read(_manifest.Spans[0].Flops);
+        RowSource source = _scheduler.Gates(0, out pricesAt);
         _lane.Load();
+        _lane.LoadImages(images);
         _lane.Stem(rows);
         _trace.End();
-        return reading;
+        return source;
     }
 
-    private void Decide(ReadOnlySpan<BatchImage> images, int span, in RowReading reading)
+    private void Decide(ReadOnlySpan<BatchImage> images, int span, in RowSource source, int pricesAt)
     {
         _trace.Begin(ImageActivities.Gate, images);
         _trace.Tell(_scheduler.Bill);
-        _lane.Gate(span, reading, out ReadOnlySpan<float> layers, out ReadOnlySpan<float> channels);
+        _lane.Gate(span, source, pricesAt, out ReadOnlySpan<float> layers, out ReadOnlySpan<float> channels);
         int blocks = _manifest.Spans[span].Blocks;
-        int width = channels.Length / reading.Rows;
+        int width = channels.Length / source.Rows;
         for (int i = 0; i < images.Length; i++)
         {
             if (!images[i].IsOpen)
@@ -111,30 +112,30 @@ internal sealed class BatchDispatcher
     }
 
     // What the next gates or the head read is on the same tape as the blocks: it goes to the device while that has nothing to do.
-    private RowReading RunBlocks(ReadOnlySpan<BatchImage> images, int span)
+    private RowSource RunBlocks(ReadOnlySpan<BatchImage> images, int span, out int pricesAt)
     {
         _trace.Begin(ImageActivities.Blocks, images);
         _lane.Tape.Clear();
         ReadOnlySpan<BlockDispatch> dispatches = _scheduler.Schedule(span);
         _trace.Tell(_scheduler.Bill);
         Describe(images, span);
-        bool isLast = span == _manifest.Spans.Count - 1;
-        RowReading reading = _scheduler.Read(isLast ? _manifest.Head.Flops : _manifest.Spans[span + 1].Flops);
+        pricesAt = 0;
+        RowSource source = span == _manifest.Spans.Count - 1 ? _scheduler.Head() : _scheduler.Gates(span + 1, out pricesAt);
         _lane.Load();
         foreach (ref readonly BlockDispatch dispatch in dispatches)
         {
-            _lane.Run(dispatch, wait: false);
+            _lane.Run(dispatch);
         }
 
         _trace.End();
-        return reading;
+        return source;
     }
 
-    private void End(ReadOnlySpan<BatchImage> images, in RowReading reading)
+    private void End(ReadOnlySpan<BatchImage> images, in RowSource source)
     {
         _trace.Begin(ImageActivities.Head, images);
         _trace.Tell(_scheduler.Bill);
-        _lane.Head(reading, out ReadOnlySpan<float> logits);
+        _lane.Head(source, out ReadOnlySpan<float> logits);
         _trace.End();
         int labels = _manifest.Labels.Count;
         for (int i = 0; i < images.Length; i++)
@@ -158,7 +159,7 @@ internal sealed class BatchDispatcher
             for (int block = spec.FirstBlock; block < spec.FirstBlock + spec.Blocks; block++)
             {
                 run += plan.Runs(block) ? 1 : 0;
-                channels += plan.Kept(block).Length;
+                channels += plan.KeptCount(block);
             }
 
             _trace.Activities[i]?

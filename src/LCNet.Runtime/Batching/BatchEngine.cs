@@ -3,15 +3,18 @@ using LCNet.Runtime.Engine;
 
 namespace LCNet.Runtime.Batching;
 
-/// <summary>Gathers the images of its sessions into batches, which run one after another. What a GPU does best: alone, an image leaves most of it idle. Thread-safe.</summary>
+/// <summary>Gathers the images of its sessions into batches. What a GPU does best: alone, an image leaves most of it idle. Thread-safe.</summary>
 internal sealed class BatchEngine : IDisposable
 {
+    // On a GPU one batch is planned while another runs.
+    private const int LanesOfADevice = 2;
+
     private readonly OnnxBatchExecutor _executor;
-    private readonly OnnxBatchLane? _lane;
+    private readonly List<OnnxBatchLane> _lanes = [];
     private readonly DynamicBatcher _batcher;
     private readonly EffortCurve _efforts;
 
-    /// <summary>Runs every segment in every shape that batches are padded to, and measures what they cost.</summary>
+    /// <summary>Runs every segment in every size that batches are padded to.</summary>
     /// <param name="executor">Owned, also where this throws.</param>
     /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
     public BatchEngine(OnnxBatchExecutor executor, EngineOptions options)
@@ -21,28 +24,50 @@ internal sealed class BatchEngine : IDisposable
         _efforts = new EffortCurve(bundle.Manifest.Calibration);
         try
         {
-            _lane = executor.CreateLane(BatchWarmUp.Rows(options.MaxBatch).Most);
-            DispatchCosts costs = BatchWarmUp.Run(bundle, _lane, options.MaxBatch);
-            var dispatcher = new BatchDispatcher(bundle, _lane, costs, options.MaxBatch);
+            int lanes = executor.Device is CpuBatchDevice ? 1 : LanesOfADevice;
+            while (_lanes.Count < lanes)
+            {
+                _lanes.Add(executor.CreateLane());
+            }
+
+            BatchWarmUp.Run(bundle, _lanes[0], executor.Rows);
             double budget = options.FlopsBudget > 0 ? options.FlopsBudget : options.MaxBatch * _efforts.FlopsFor(1) / 2;
-            _batcher = new DynamicBatcher(dispatcher.Run, new BatchQueue(options.MaxBatch, options.MaxDelay, budget, options.Time), options.MaxBatch, options.Time);
+            _batcher = new DynamicBatcher([.. _lanes.Select(lane => Runs(lane, options.MaxBatch))], new BatchQueue(options.MaxBatch, options.MaxDelay, budget, options.Time), options.MaxBatch, options.Time);
         }
         catch
         {
-            _lane?.Dispose();
-            _executor.Dispose();
+            DisposeLanes();
             throw;
         }
     }
 
     /// <summary>A session whose images join the batches.</summary>
-    public EngineSession CreateSession() => new BatchSession(_executor.Bundle, _batcher, _efforts);
+    public EngineSession CreateSession() => new BatchSession(_executor.Bundle, _batcher, _executor.Images, _efforts);
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _batcher.Dispose();
-        _lane?.Dispose();
+        DisposeLanes();
+    }
+
+    private Action<ReadOnlySpan<BatchImage>> Runs(OnnxBatchLane lane, int maxImages)
+    {
+        var dispatcher = new BatchDispatcher(_executor.Bundle, lane, _executor.Rows, maxImages);
+        return images =>
+        {
+            _executor.Device.Enter();
+            dispatcher.Run(images);
+        };
+    }
+
+    private void DisposeLanes()
+    {
+        foreach (OnnxBatchLane lane in _lanes)
+        {
+            lane.Dispose();
+        }
+
         _executor.Dispose();
     }
 }

@@ -79,4 +79,5 @@ internal sealed class BatchItem : IDisposable
 /// <param name="Result">Takes logits, plan and executed FLOPs.</param>
 /// <param name="Trace">The span that its own belong to; the default for none.</param>
 /// <param name="IsOpen">Whether every block and channel runs, unscaled, whatever the gates say, which run for the whole batch.</param>
-internal readonly record struct BatchImage(ReadOnlyMemory<float> Pixels, double Effort, long Cap, InferenceResult Result, ActivityContext Trace, bool IsOpen = false);
+/// <param name="Staged">Where its pixels lie in <see cref="PinnedRows"/>; 0 where they do not.</param>
+internal readonly record struct BatchImage(ReadOnlyMemory<float> Pixels, double Effort, long Cap, InferenceResult Result, ActivityContext Trace, bool IsOpen = false, nint Staged = 0);

@@ -1,53 +1,56 @@
+using System.Numerics.Tensors;
 using LCNet.Bundles;
+using LCNet.Runtime.Execution;
 
 namespace LCNet.Runtime.Batching;
 
 /// <summary>
-/// Turns the plans of a batch into dispatches: which images share one, how it is padded, from which rows of the device's buffers it reads and to which it writes, and who
+/// Turns the plans of a batch into dispatches: which images share one, how it is padded, from which rows of the device's buffer it reads and to which it writes, and who
 /// is billed what. It knows of no device. What a dispatch reads and writes is only right in the order in which they were scheduled. It allocates nothing
 /// after it was made. Not thread-safe.
 /// </summary>
+/// <remarks>
+/// The images that run a block share a dispatch of the whole block: the channels that they keep differ, and their union is soon every channel. An image whose cap does not allow that has a dispatch of its own with the
+/// channels of its plan, which costs what the plan says, so there always is a way.
+/// </remarks>
 internal sealed class BatchScheduler
 {
     private readonly BundleManifest _manifest;
     private readonly FlopsModel _flops;
-    private readonly DispatchCosts _costs;
+    private readonly FixedSizes _rows;
     private readonly DispatchTape _tape;
-    private readonly BlockGrouper _grouper;
-    private readonly Dictionary<MapShape, SlotPool> _pools;
-    private readonly SlotPool[] _inputs;
-    private readonly SlotPool[] _outputs;
+    private readonly RowArena _arena;
     private readonly long[] _rest;
     private readonly ImagePlan[] _plans;
     private readonly float[] _prices;
-    private readonly int[] _slots;
     private readonly int[] _all;
-    private readonly int[] _running;
+    private readonly int[] _sharing;
+    private readonly int[] _alone;
     private readonly int[] _skipping;
+    private readonly int[] _places;
     private readonly long[] _planned;
     private readonly BlockDispatch[] _dispatches;
     private int _dispatchCount;
     private int _count;
 
     /// <summary>Makes a scheduler.</summary>
+    /// <param name="rows">What numbers of rows are padded to.</param>
     /// <param name="tape">Takes the small inputs of dispatches.</param>
-    public BatchScheduler(Bundle bundle, DispatchCosts costs, int maxImages, DispatchTape tape)
+    public BatchScheduler(Bundle bundle, FixedSizes rows, int maxImages, DispatchTape tape)
     {
         _manifest = bundle.Manifest;
         _flops = bundle.Flops;
-        _costs = costs;
+        _rows = rows;
         _tape = tape;
-        _grouper = new BlockGrouper(bundle, costs, maxImages);
-        _pools = BufferRows.Of(_manifest, costs.Rows.Most).ToDictionary(shape => shape.Key, shape => new SlotPool(shape.Value));
-        _inputs = [.. _manifest.Blocks.Select(block => _pools[block.Input])];
-        _outputs = [.. _manifest.Blocks.Select(block => _pools[block.Output])];
+        _arena = new RowArena(RowArena.CapacityFor(rows.Most, LargestRow(_manifest)), maxImages);
         _rest = Rest(_manifest, _flops);
         _plans = new ImagePlan[maxImages];
         _prices = new float[maxImages];
-        _slots = new int[maxImages];
         _all = [.. Enumerable.Range(0, maxImages)];
-        _running = new int[maxImages];
+        _sharing = new int[maxImages];
+        _alone = new int[maxImages];
         _skipping = new int[maxImages];
+        _places = new int[maxImages];
         _planned = new long[maxImages];
         _dispatches = new BlockDispatch[maxImages * _manifest.Spans.Max(span => span.Blocks)];
         Bill = new FlopsBill(maxImages);
@@ -58,14 +61,17 @@ internal sealed class BatchScheduler
 
     private ReadOnlySpan<int> All => _all.AsSpan(0, _count);
 
+    /// <summary>Values of the largest row of activations.</summary>
+    public static long LargestRow(BundleManifest manifest) => manifest.Blocks.Select(block => block.Output).Append(manifest.Stem.Output).Max(SizeOf);
+
+    /// <summary>Values of a row of activations.</summary>
+    public static long SizeOf(MapShape shape) => (long)shape.Channels * shape.Height * shape.Width;
+
     /// <summary>Begins a batch without images.</summary>
     public void Begin()
     {
         _count = 0;
-        foreach (SlotPool pool in _pools.Values)
-        {
-            pool.Clear();
-        }
+        _arena.Clear();
     }
 
     /// <summary>Adds an image.</summary>
@@ -80,36 +86,35 @@ internal sealed class BatchScheduler
         Bill.Expect(_count++, plan.Flops + _rest[0]);
     }
 
-    /// <summary>Schedules the stem for all images: they lie in the first slots afterwards.</summary>
+    /// <summary>Schedules the stem for all images, which lie one after another from the buffer's begin on afterwards.</summary>
     /// <returns>Rows to run.</returns>
     public int Stem()
     {
         int rows = Charge(All, _manifest.Stem.Flops);
-        SlotPool pool = _pools[_manifest.Stem.Output];
-        int first = pool.Take(rows);
+        long size = SizeOf(_manifest.Stem.Output);
         for (int image = 0; image < _count; image++)
         {
-            _slots[image] = first + image;
+            _arena.Move(image, image * size, size);
         }
 
-        pool.Free(first + _count, rows - _count);
         return rows;
     }
 
-    /// <summary>Schedules gates or the head for all images.</summary>
-    public RowReading Read(long flops)
+    /// <summary>Schedules the gates of a span for all images.</summary>
+    /// <param name="pricesAt">Value: the price of compute of each row.</param>
+    /// <returns>What they read: images in their order.</returns>
+    public RowSource Gates(int span, out int pricesAt)
     {
-        int rows = Charge(All, flops);
-        WriteSlots(All, rows, out int rowsAt);
-        Span<float> prices = _tape.AddValues(rows, out int pricesAt);
+        RowSource source = Read(_manifest.Spans[span].Flops, _manifest.Blocks[_manifest.Spans[span].FirstBlock].Input);
+        Span<float> prices = _tape.AddValues(source.Rows, out pricesAt);
         prices.Clear();
-        for (int image = 0; image < _count; image++)
-        {
-            prices[image] = _prices[image];
-        }
-
-        return new RowReading(rows, rowsAt, pricesAt);
+        _prices.AsSpan(0, _count).CopyTo(prices);
+        return source;
     }
+
+    /// <summary>Schedules the head for all images.</summary>
+    /// <returns>What it reads: images in their order.</returns>
+    public RowSource Head() => Read(_manifest.Head.Flops, _manifest.Blocks[^1].Output);
 
     /// <summary>Schedules the blocks of a span that every plan has decided.</summary>
     /// <param name="span">Index of the span.</param>
@@ -150,91 +155,206 @@ internal sealed class BatchScheduler
 
     private void ScheduleBlock(int block)
     {
-        int running = 0;
-        int skipping = 0;
+        long whole = _flops.Block(block, _manifest.Blocks[block].Channels);
+        (int sharing, int alone, int skipping) = (0, 0, 0);
         for (int image = 0; image < _count; image++)
         {
-            if (_plans[image].Runs(block))
-            {
-                _running[running++] = image;
-            }
-            else
+            if (!_plans[image].Runs(block))
             {
                 _skipping[skipping++] = image;
             }
+            else if (Bill.Slack(image) >= whole - Planned(block, image))
+            {
+                _sharing[sharing++] = image;
+            }
+            else
+            {
+                _alone[alone++] = image;
+            }
         }
 
-        if (running > 0)
+        if (sharing > 0)
         {
-            _grouper.Group(block, _running.AsSpan(0, running), _plans, Bill);
-            foreach (BlockGroup group in _grouper.Groups)
-            {
-                Place(block, _grouper.Images(group), group.Rows, group.Channels);
-            }
+            ReadOnlySpan<int> images = _sharing.AsSpan(0, sharing);
+            Place(block, BlockForm.Whole, images, RowsFor(block, BlockForm.Whole, images));
+        }
+
+        foreach (ref readonly int image in _alone.AsSpan(0, alone))
+        {
+            Place(block, BlockForm.Kept, new ReadOnlySpan<int>(in image), 1);
         }
 
         // A skipped identity block costs nothing: its image stays where it is, and its input is the output of a ReLU.
         if (skipping > 0 && _manifest.Blocks[block].ShortcutFile is not null)
         {
             ReadOnlySpan<int> images = _skipping.AsSpan(0, skipping);
-            Place(block, images, RowsFor(block, images, 0), 0);
+            Place(block, BlockForm.Shortcut, images, RowsFor(block, BlockForm.Shortcut, images));
         }
     }
 
     // Finds rows for the output and writes the dispatch down; where there are none in a row it becomes two.
-    private void Place(int block, ReadOnlySpan<int> images, int rows, int channels)
+    private void Place(int block, BlockForm form, ReadOnlySpan<int> images, int rows)
     {
-        int slot = _outputs[block].Take(rows);
-        if (slot < 0)
+        BlockSpec spec = _manifest.Blocks[block];
+        long size = SizeOf(spec.Output);
+        bool isApart = !LieTogether(images, rows, SizeOf(spec.Input), out long first);
+
+        // What lies apart is gathered elsewhere before the block runs, which may then write where it was.
+        if (isApart)
         {
-            // The largest power of two that is smaller, so that both together have no more rows than the one. A single row always has a place.
-            int half = images.Length > 1 ? _costs.Rows.Up(images.Length) / 2 : throw new InvalidOperationException("The buffer has fewer rows than images.");
-            Place(block, images[..half], half, channels);
-            Place(block, images[half..], RowsFor(block, images[half..], channels), channels);
+            _arena.Release(images);
+        }
+
+        long at = _arena.Find(rows, size);
+        if (at < 0 && images.Length == 1)
+        {
+            rows = 1;
+            at = _arena.Find(rows, size);
+        }
+
+        if (at < 0)
+        {
+            _arena.Hold(images);
+            Split(block, form, images, rows);
             return;
         }
 
-        Bill.Charge(images, rows, _flops.Block(block, channels), PlannedOf(block, images));
-        _dispatches[_dispatchCount++] = Write(block, images, rows, channels, slot);
-        for (int i = 0; i < images.Length; i++)
+        Charge(block, form, images, rows);
+        RowSource source = isApart ? Gathered(images, rows, SizeOf(spec.Input)) : Together(images, rows, SizeOf(spec.Input), first);
+        _dispatches[_dispatchCount++] = Write(block, form, images, source, at);
+        foreach (int image in images)
         {
-            _inputs[block].Free(_slots[images[i]], 1);
-            _slots[images[i]] = slot + i;
+            _arena.Move(image, at + (_places[image] * size), size);
         }
-
-        _outputs[block].Free(slot + images.Length, rows - images.Length);
     }
 
-    private BlockDispatch Write(int block, ReadOnlySpan<int> images, int rows, int channels, int slot)
+    // In two dispatches with no more rows together; those of the smallest size are not padded.
+    private void Split(int block, BlockForm form, ReadOnlySpan<int> images, int rows)
     {
-        WriteSlots(images, rows, out int rowsAt);
-        if (channels == 0)
+        if (images.Length == 1)
         {
-            return new BlockDispatch(block, rows, 0, rowsAt, 0, 0, 0, slot);
+            throw new InvalidOperationException("The buffer has no place for a single row.");
         }
 
-        Span<long> keep = _tape.AddIndices(channels, out int keepAt);
-        Span<float> scales = _tape.AddValues(rows * channels, out int scalesAt);
-        _grouper.Write(block, images, _plans, keep, scales);
-        Span<float> layers = _tape.AddValues(rows, out int layersAt);
-        layers.Clear();
-        for (int i = 0; i < images.Length; i++)
+        bool isPadded = rows > _rows.Step;
+        int first = isPadded ? Math.Min(_rows.Up(rows / 2), images.Length - 1) : images.Length / 2;
+        Place(block, form, images[..first], isPadded ? RowsFor(block, form, images[..first]) : first);
+        Place(block, form, images[first..], isPadded ? RowsFor(block, form, images[first..]) : images.Length - first);
+    }
+
+    private void Charge(int block, BlockForm form, ReadOnlySpan<int> images, int rows)
+    {
+        switch (form)
         {
-            layers[i] = _plans[images[i]].LayerScale(block);
+            case BlockForm.Whole:
+                Bill.Charge(images, rows, _flops.Block(block, _manifest.Blocks[block].Channels), PlannedOf(block, images));
+                break;
+            case BlockForm.Kept:
+                Bill.Charge(images, rows, Planned(block, images[0]), []);
+                break;
+            default:
+                Bill.Charge(images, rows, _flops.Block(block, 0), []);
+                break;
+        }
+    }
+
+    private BlockDispatch Write(int block, BlockForm form, ReadOnlySpan<int> images, in RowSource source, long at)
+    {
+        if (form == BlockForm.Shortcut)
+        {
+            return new BlockDispatch(block, form, source, at, 0, 0, 0, 0);
         }
 
-        return new BlockDispatch(block, rows, channels, rowsAt, keepAt, scalesAt, layersAt, slot);
+        if (form == BlockForm.Kept)
+        {
+            ImagePlan plan = _plans[images[0]];
+            ReadOnlySpan<long> kept = plan.Kept(block);
+            kept.CopyTo(_tape.AddIndices(kept.Length, out int keepAt));
+            plan.ChannelScales(block).CopyTo(_tape.AddValues(kept.Length, out int keptScalesAt));
+            _tape.AddValues(1, out int layerAt)[0] = plan.LayerScale(block);
+            return new BlockDispatch(block, form, source, at, kept.Length, keepAt, keptScalesAt, layerAt);
+        }
+
+        int channels = _manifest.Blocks[block].Channels;
+        int scalesAt = 0;
+        Span<float> scales = _manifest.Blocks[block].Kind == BlockSpec.Bottleneck ? _tape.AddValues(source.Rows * channels, out scalesAt) : [];
+        int width = channels + FusedGraphs.BiasChannels;
+        Span<float> last = _tape.AddValues(source.Rows * width, out int lastAt);
+        if (images.Length < source.Rows)
+        {
+            scales.Clear();
+            last.Clear();
+        }
+
+        foreach (int image in images)
+        {
+            WriteScales(_plans[image], block, scales.IsEmpty ? [] : scales.Slice(_places[image] * channels, channels), last.Slice(_places[image] * width, width));
+        }
+
+        return new BlockDispatch(block, form, source, at, channels, 0, scalesAt, lastAt);
+    }
+
+    private static void WriteScales(ImagePlan plan, int block, Span<float> scales, Span<float> last)
+    {
+        ReadOnlySpan<float> saliences = plan.Saliences(block);
+        float branch = plan.LayerScale(block);
+        saliences[..scales.Length].CopyTo(scales);
+        TensorPrimitives.Multiply(saliences, branch, last);
+        last[^FusedGraphs.BiasChannels..].Clear();
+        last[^FusedGraphs.BiasChannels] = branch;
+    }
+
+    private RowSource Read(long flops, MapShape shape)
+    {
+        int rows = Charge(All, flops);
+        long size = SizeOf(shape);
+
+        // Its rows are those of the images in their order.
+        bool isInOrder = true;
+        for (int image = 1; image < _count; image++)
+        {
+            isInOrder &= _arena.At(image) == _arena.At(image - 1) + size;
+        }
+
+        return isInOrder && _arena.Holds(_arena.At(0), rows, size) ? new RowSource(rows, _arena.At(0), 0) : Gathered(All, rows, size);
+    }
+
+    // Whether as many rows from the first of the images on have all of them: what lies between pads the dispatch.
+    private bool LieTogether(ReadOnlySpan<int> images, int rows, long size, out long first)
+    {
+        first = long.MaxValue;
+        long last = 0;
+        foreach (int image in images)
+        {
+            first = Math.Min(first, _arena.At(image));
+            last = Math.Max(last, _arena.At(image));
+        }
+
+        return last - first < rows * size && _arena.Holds(first, rows, size);
+    }
+
+    private RowSource Together(ReadOnlySpan<int> images, int rows, long size, long first)
+    {
+        foreach (int image in images)
+        {
+            _places[image] = (int)((_arena.At(image) - first) / size);
+        }
+
+        return new RowSource(rows, first, 0);
     }
 
     // Rows that pad a dispatch read what its first image reads, so that they hold ordinary numbers.
-    private void WriteSlots(ReadOnlySpan<int> images, int rows, out int at)
+    private RowSource Gathered(ReadOnlySpan<int> images, int rows, long size)
     {
-        Span<long> slots = _tape.AddIndices(rows, out at);
-        slots.Fill(_slots[images[0]]);
+        Span<long> indices = _tape.AddIndices(rows, out int at);
+        indices.Fill(_arena.At(images[0]) / size);
         for (int i = 0; i < images.Length; i++)
         {
-            slots[i] = _slots[images[i]];
+            indices[i] = _arena.At(images[i]) / size;
+            _places[images[i]] = i;
         }
+
+        return new RowSource(rows, -1, at);
     }
 
     private int Charge(ReadOnlySpan<int> images, long flops)
@@ -244,23 +364,26 @@ internal sealed class BatchScheduler
         return rows;
     }
 
+    private long Planned(int block, int image) => _flops.Block(block, _plans[image].KeptCount(block));
+
     private ReadOnlySpan<long> PlannedOf(int block, ReadOnlySpan<int> images)
     {
         for (int i = 0; i < images.Length; i++)
         {
-            _planned[i] = _flops.Block(block, _plans[images[i]].Kept(block).Length);
+            _planned[i] = Planned(block, images[i]);
         }
 
         return _planned.AsSpan(0, images.Length);
     }
 
-    private int RowsFor(int block, ReadOnlySpan<int> images, int channels) =>
-        RowsFor(images, _flops.Block(block, channels), PlannedOf(block, images));
+    private int RowsFor(int block, BlockForm form, ReadOnlySpan<int> images) => form == BlockForm.Whole
+        ? RowsFor(images, _flops.Block(block, _manifest.Blocks[block].Channels), PlannedOf(block, images))
+        : RowsFor(images, _flops.Block(block, 0), []);
 
     // Padded where nobody's cap forbids it.
     private int RowsFor(ReadOnlySpan<int> images, long flops, ReadOnlySpan<long> planned)
     {
-        int rows = _costs.Rows.Up(images.Length);
+        int rows = _rows.Up(images.Length);
         long slack = 0;
         for (int i = 0; i < images.Length; i++)
         {

@@ -1,92 +1,92 @@
-using System.Diagnostics;
 using LCNet.Bundles;
 using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 
 namespace LCNet.Runtime.Batching;
 
-/// <summary>Runs every segment in every fixed shape, so that none is new to the device when it serves, and measures what blocks take meanwhile.</summary>
+/// <summary>Runs every segment in every size that dispatches are padded to, so that none is new to the device when it serves.</summary>
 internal static class BatchWarmUp
 {
-    // Sixteen sizes waste less, and take twice as long to warm up: for a bundle of 16 blocks and batches of 32 eight are 768 shapes.
-    private const int ChannelSteps = 8;
-    private const int Timings = 3;
-
-    /// <summary>Numbers of rows for batches of up to <paramref name="maxImages"/>.</summary>
-    public static FixedSizes Rows(int maxImages) => FixedSizes.PowersOfTwo(maxImages);
-
-    /// <summary>Numbers of channels of each block.</summary>
-    public static IReadOnlyList<FixedSizes> Channels(BundleManifest manifest) => [.. manifest.Blocks.Select(block => FixedSizes.Steps(block.Channels, ChannelSteps))];
-
     /// <summary>Runs everything.</summary>
-    /// <returns>What the dispatches of blocks cost, in microseconds.</returns>
+    /// <param name="sizes">Numbers of rows.</param>
     /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
-    public static DispatchCosts Run(Bundle bundle, IBatchLane lane, int maxImages)
+    public static void Run(Bundle bundle, IBatchLane lane, FixedSizes sizes)
     {
         BundleManifest manifest = bundle.Manifest;
-        FixedSizes sizes = Rows(maxImages);
-        void Try(string file, Action run) => SegmentTrial.Run(bundle, file, run);
-
-        foreach (int rows in sizes.All)
+        void Try(string file, Action run) => SegmentTrial.Run(bundle, file, () =>
         {
-            RowReading reading = Read(lane, rows);
+            run();
+            lane.Wait();
+        });
+
+        // The largest first: memory that suffices for it suffices for the others.
+        foreach (int rows in sizes.All.Reverse())
+        {
+            var together = new RowSource(rows, 0, 0);
             Try(manifest.Stem.File, () => lane.Stem(rows));
             foreach ((int i, SpanSpec span) in manifest.Spans.Index())
             {
-                Try(span.File, () => lane.Gate(i, reading, out _, out _));
+                lane.Tape.Clear();
+                lane.Tape.AddValues(rows, out int pricesAt).Clear();
+                lane.Load();
+                Try(span.File, () => lane.Gate(i, together, pricesAt, out _, out _));
             }
 
-            foreach ((int i, BlockSpec block) in manifest.Blocks.Index().Where(block => block.Item.ShortcutFile is not null))
+            foreach ((int i, BlockSpec block) in manifest.Blocks.Index())
             {
-                Try(block.ShortcutFile!, () => lane.Run(new BlockDispatch(i, rows, 0, reading.RowsAt, 0, 0, 0, 0), wait: true));
+                BlockDispatch dispatch = Gathered(lane, i, block, rows);
+                Try(block.File, () => lane.Run(dispatch));
+                if (block.ShortcutFile is not null)
+                {
+                    Try(block.ShortcutFile, () => lane.Run(dispatch with { Form = BlockForm.Shortcut, Channels = 0 }));
+                }
             }
 
-            Try(manifest.Head.File, () => lane.Head(reading, out _));
+            Try(manifest.Head.File, () => lane.Head(together, out _));
         }
 
-        return new DispatchCosts(sizes, Channels(manifest), (block, rows, channels) =>
+        // All channels, all without the first and the last alone: a graph that gathers wrongly cannot run all three.
+        foreach ((int i, BlockSpec block) in manifest.Blocks.Index())
         {
-            double microseconds = 0;
-            Try(manifest.Blocks[block].File, () => microseconds = Measure(lane, block, rows, channels));
-            return microseconds;
-        });
-    }
-
-    // The least of several, as whatever disturbs a measurement adds to it. The first run, which may choose algorithms, does not count.
-    private static double Measure(IBatchLane lane, int block, int rows, int channels)
-    {
-        RowReading reading = Read(lane, rows, channels, out BlockDispatch dispatch);
-        dispatch = dispatch with { Block = block, RowsAt = reading.RowsAt };
-        lane.Run(dispatch, wait: true);
-        double least = double.MaxValue;
-        for (int i = 0; i < Timings; i++)
-        {
-            long began = Stopwatch.GetTimestamp();
-            lane.Run(dispatch, wait: true);
-            least = Math.Min(least, Stopwatch.GetElapsedTime(began).TotalMicroseconds);
+            foreach (int first in new[] { 0, Math.Min(1, block.Channels - 1), block.Channels - 1 })
+            {
+                BlockDispatch dispatch = Kept(lane, i, block, first);
+                Try(block.File, () => lane.Run(dispatch));
+            }
         }
-
-        // A clock that does not tick during a dispatch says that it costs nothing; it costs a call.
-        return Math.Max(least, 0.1);
     }
 
-    private static RowReading Read(IBatchLane lane, int rows) => Read(lane, rows, 0, out _);
-
-    private static RowReading Read(IBatchLane lane, int rows, int channels, out BlockDispatch dispatch)
+    // The whole block on the buffer's first row, as often as there are rows.
+    private static BlockDispatch Gathered(IBatchLane lane, int index, BlockSpec block, int rows)
     {
-        DispatchTape tape = lane.Tape;
-        tape.Clear();
-        tape.AddIndices(rows, out int rowsAt).Clear();
-        tape.AddValues(rows, out int pricesAt).Clear();
-        Span<long> keep = tape.AddIndices(channels, out int keepAt);
+        lane.Tape.Clear();
+        lane.Tape.AddIndices(rows, out int indicesAt).Clear();
+        lane.Tape.AddValues(rows * block.Channels, out int scalesAt).Clear();
+        lane.Tape.AddValues(rows * (block.Channels + FusedGraphs.BiasChannels), out int lastAt).Clear();
+        lane.Load();
+        return new BlockDispatch(index, BlockForm.Whole, new RowSource(rows, -1, indicesAt), Behind(block, rows), block.Channels, 0, scalesAt, lastAt);
+    }
+
+    private static BlockDispatch Kept(IBatchLane lane, int index, BlockSpec block, int firstChannel)
+    {
+        int channels = block.Channels - firstChannel;
+        lane.Tape.Clear();
+        Span<long> keep = lane.Tape.AddIndices(channels, out int keepAt);
         for (int i = 0; i < channels; i++)
         {
-            keep[i] = i;
+            keep[i] = firstChannel + i;
         }
 
-        tape.AddValues(rows * channels, out int scalesAt).Fill(1);
-        tape.AddValues(rows, out int layersAt).Fill(1);
+        lane.Tape.AddValues(channels, out int scalesAt).Fill(1);
+        lane.Tape.AddValues(1, out int branchAt).Fill(1);
         lane.Load();
-        dispatch = new BlockDispatch(0, rows, channels, rowsAt, keepAt, scalesAt, layersAt, 0);
-        return new RowReading(rows, rowsAt, pricesAt);
+        return new BlockDispatch(index, BlockForm.Kept, new RowSource(1, 0, 0), Behind(block, 1), channels, keepAt, scalesAt, branchAt);
+    }
+
+    // The first place for an output behind as many rows of input.
+    private static long Behind(BlockSpec block, int rows)
+    {
+        long size = BatchScheduler.SizeOf(block.Output);
+        return ((rows * BatchScheduler.SizeOf(block.Input)) + size - 1) / size * size;
     }
 }

@@ -1,78 +1,65 @@
+using System.Runtime.InteropServices;
 using LCNet.Bundles;
+using LCNet.Runtime.Execution;
 
 namespace LCNet.Runtime.Batching;
 
 /// <summary>
 /// The small inputs of the dispatches of one span, one after another: indices of rows and channels, scales and prices. A lane takes all of them to the device
-/// at once, right after the gates were waited for, so that no dispatch waits for a copy. Its arrays do not move. Not thread-safe.
+/// at once, right after the gates were waited for, so that no dispatch waits for a copy. Not thread-safe.
 /// </summary>
 internal sealed class DispatchTape
 {
-    private int _indexCount;
-    private int _valueCount;
+    private const int FloatsOfIndex = sizeof(long) / sizeof(float);
+
+    private readonly HostMemory<float> _memory;
 
     /// <summary>Makes a tape that is long enough for any span.</summary>
-    /// <param name="maxRows">Most rows of a dispatch, a power of two: padded, the rows of all dispatches of a block are fewer than twice as many.</param>
-    public DispatchTape(BundleManifest manifest, int maxRows)
+    /// <param name="rows">Numbers of rows that dispatches are padded to.</param>
+    /// <param name="memory">Makes the memory that it lies in; not owned.</param>
+    public DispatchTape(BundleManifest manifest, FixedSizes rows, IHostMemory memory)
     {
-        int rows = 2 * maxRows;
+        // Of the images of a batch some share a block, some run only its shortcut and the others run alone, without padding.
+        int most = rows.Most + (2 * rows.Step);
         int blocks = manifest.Spans.Max(span => span.Blocks);
         int channels = manifest.Spans.Max(manifest.ChannelsOf);
-        Indices = GC.AllocateArray<long>((blocks * rows) + (maxRows * channels) + maxRows, pinned: true);
-        Values = GC.AllocateArray<float>((blocks * rows) + (rows * channels) + maxRows, pinned: true);
+        int indices = (blocks * most) + (rows.Most * channels) + rows.Most;
+        int values = (most * ((2 * channels) + (blocks * (FusedGraphs.BiasChannels + 1)))) + rows.Most;
+        int gaps = FloatsOfIndex * blocks * (most + 2);
+        _memory = new HostMemory<float>(memory, checked((indices * FloatsOfIndex) + values + gaps));
     }
 
-    /// <summary>Indices of rows and channels.</summary>
-    public long[] Indices { get; }
+    /// <summary>Where it lies.</summary>
+    public nint Address => _memory.Address;
 
-    /// <summary>Scales and prices.</summary>
-    public float[] Values { get; }
+    /// <summary>How long it can be, in floats.</summary>
+    public int Capacity => _memory.Span.Length;
 
-    /// <summary>How many of <see cref="Indices"/> are in use.</summary>
-    public int IndexCount => _indexCount;
+    /// <summary>How long it is, in floats.</summary>
+    public int Length { get; private set; }
 
-    /// <summary>How many of <see cref="Values"/> are in use.</summary>
-    public int ValueCount => _valueCount;
+    /// <summary>What is on it, an index in the place of two floats.</summary>
+    public ReadOnlySpan<float> Content => _memory.Span[..Length];
 
     /// <summary>Empties the tape.</summary>
-    public void Clear()
-    {
-        _indexCount = 0;
-        _valueCount = 0;
-    }
+    public void Clear() => Length = 0;
 
     /// <summary>Takes the next indices.</summary>
-    /// <param name="at">The place of the first of them.</param>
+    /// <param name="at">The place of the first of them, counted in floats; even.</param>
     public Span<long> AddIndices(int count, out int at)
     {
-        at = _indexCount;
-        _indexCount += count;
-        return Indices.AsSpan(at, count);
+        Length += Length % FloatsOfIndex;
+        at = Length;
+        Length += FloatsOfIndex * count;
+        return MemoryMarshal.Cast<float, long>(_memory.Span[at..Length]);
     }
 
     /// <summary>Takes the next values.</summary>
-    /// <param name="at">The place of the first of them.</param>
+    /// <param name="at">The place of the first of them, counted in floats.</param>
     public Span<float> AddValues(int count, out int at)
     {
-        at = _valueCount;
-        _valueCount += count;
-        return Values.AsSpan(at, count);
+        at = Length;
+        Length += count;
+        return _memory.Span[at..Length];
     }
 }
-
-/// <summary>One dispatch of a block or of its shortcut alone. Where its inputs are on the <see cref="DispatchTape"/> is given as places there.</summary>
-/// <param name="Block">Index of the block.</param>
-/// <param name="Rows">Rows to compute, those that pad it included.</param>
-/// <param name="Channels">Channels to compute; 0 for the shortcut alone.</param>
-/// <param name="RowsAt">Index: the slot of each row in the buffer of the block's input.</param>
-/// <param name="KeepAt">Index: the channels.</param>
-/// <param name="ScalesAt">Value: the scale of each channel, row after row.</param>
-/// <param name="LayersAt">Value: the scale of the branch of each row.</param>
-/// <param name="Slot">The first slot of the buffer of the block's output that it writes; the others follow.</param>
-internal readonly record struct BlockDispatch(int Block, int Rows, int Channels, int RowsAt, int KeepAt, int ScalesAt, int LayersAt, int Slot);
-
-/// <summary>The rows that gates or the head read. Where they are on the <see cref="DispatchTape"/> is given as places there.</summary>
-/// <param name="Rows">Rows to compute, those that pad it included.</param>
-/// <param name="RowsAt">Index: the slot of each row.</param>
-/// <param name="PricesAt">Value: the price of compute of each row.</param>
-internal readonly record struct RowReading(int Rows, int RowsAt, int PricesAt);

@@ -3,32 +3,32 @@ using LCNet.Runtime.Engine;
 
 namespace LCNet.Runtime.Batching;
 
-/// <summary>Gathers images that are asked for one by one into batches, and runs these one after another on a thread of its own. Thread-safe.</summary>
+/// <summary>
+/// Gathers images that are asked for one by one into batches, and runs these on threads of its own: one after another where there is one, else as many beside each other as there are, so that one is planned while another
+/// runs. Thread-safe.
+/// </summary>
 internal sealed class DynamicBatcher : IDisposable
 {
-    private readonly Action<ReadOnlySpan<BatchImage>> _run;
     private readonly BatchQueue _queue;
     private readonly TimeProvider _time;
     private readonly object _gate = new();
-    private readonly List<BatchItem> _batch;
-    private readonly BatchImage[] _images;
     private readonly ITimer _timer;
-    private readonly Thread _thread;
+    private readonly Thread[] _threads;
     private bool _isStopping;
 
-    /// <summary>Makes a batcher and starts its thread.</summary>
-    /// <param name="run">Runs a batch. What it throws is told to each image of that batch and to no other.</param>
+    /// <summary>Makes a batcher and starts its threads.</summary>
+    /// <param name="runs">Each runs a batch, for one thread. What it throws is told to each image of that batch and to no other.</param>
     /// <param name="queue">Decides when a batch is taken; not used by anybody else.</param>
-    public DynamicBatcher(Action<ReadOnlySpan<BatchImage>> run, BatchQueue queue, int maxImages, TimeProvider time)
+    public DynamicBatcher(IReadOnlyList<Action<ReadOnlySpan<BatchImage>>> runs, BatchQueue queue, int maxImages, TimeProvider time)
     {
-        _run = run;
         _queue = queue;
         _time = time;
-        _batch = new List<BatchItem>(maxImages);
-        _images = new BatchImage[maxImages];
         _timer = time.CreateTimer(static batcher => ((DynamicBatcher)batcher!).Wake(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _thread = new Thread(Work) { IsBackground = true, Name = "LCNet batches" };
-        _thread.Start();
+        _threads = [.. runs.Select(run => new Thread(() => Work(run, new List<BatchItem>(maxImages), new BatchImage[maxImages])) { IsBackground = true, Name = "LCNet batches" })];
+        foreach (Thread thread in _threads)
+        {
+            thread.Start();
+        }
     }
 
     /// <summary>Number of images that wait for a batch.</summary>
@@ -84,7 +84,7 @@ internal sealed class DynamicBatcher : IDisposable
         }
     }
 
-    /// <summary>Stops once the batch that runs has ended. Images that still wait fail.</summary>
+    /// <summary>Stops once the batches that run have ended. Images that still wait fail.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -93,7 +93,11 @@ internal sealed class DynamicBatcher : IDisposable
             Monitor.PulseAll(_gate);
         }
 
-        _thread.Join();
+        foreach (Thread thread in _threads)
+        {
+            thread.Join();
+        }
+
         _timer.Dispose();
     }
 
@@ -121,28 +125,30 @@ internal sealed class DynamicBatcher : IDisposable
         }
     }
 
-    private void Work()
+    private void Work(Action<ReadOnlySpan<BatchImage>> run, List<BatchItem> batch, BatchImage[] images)
     {
-        while (Take())
+        while (Take(batch))
         {
-            Run();
+            Run(run, batch, images);
         }
 
-        foreach (BatchItem item in _batch)
+        foreach (BatchItem item in batch)
         {
             item.Fail(new ObjectDisposedException(nameof(DynamicBatcher)));
         }
     }
 
     // Waits for the next batch. Without one, when stopping, what still waits is left in its place.
-    private bool Take()
+    private bool Take(List<BatchItem> batch)
     {
         lock (_gate)
         {
             while (!_isStopping)
             {
-                if (_queue.TryTake(_batch, out TimeSpan wait))
+                if (_queue.TryTake(batch, out TimeSpan wait))
                 {
+                    // What still waits may be another batch, for another thread.
+                    Monitor.Pulse(_gate);
                     return true;
                 }
 
@@ -151,18 +157,21 @@ internal sealed class DynamicBatcher : IDisposable
                 Monitor.Wait(_gate);
             }
 
-            _queue.TakeAll(_batch);
+            _queue.TakeAll(batch);
             return false;
         }
     }
 
-    private void Run()
+    private void Run(Action<ReadOnlySpan<BatchImage>> run, List<BatchItem> batch, BatchImage[] images)
     {
         long began = _time.GetTimestamp();
-        for (int i = 0; i < _batch.Count; i++)
+
+        // What lies together goes to the device in one copy; the order of a batch means nothing else.
+        batch.Sort(static (a, b) => a.Image.Staged.CompareTo(b.Image.Staged));
+        for (int i = 0; i < batch.Count; i++)
         {
-            _batch[i].Wait?.Dispose();
-            _images[i] = _batch[i].Image;
+            batch[i].Wait?.Dispose();
+            images[i] = batch[i].Image;
         }
 
         // Ending the wait of an image makes its caller's span this thread's.
@@ -170,7 +179,7 @@ internal sealed class DynamicBatcher : IDisposable
         Exception? failure = null;
         try
         {
-            _run(_images.AsSpan(0, _batch.Count));
+            run(images.AsSpan(0, batch.Count));
         }
         catch (Exception exception)
         {
@@ -178,7 +187,7 @@ internal sealed class DynamicBatcher : IDisposable
         }
 
         TimeSpan took = _time.GetElapsedTime(began);
-        foreach (BatchItem item in _batch)
+        foreach (BatchItem item in batch)
         {
             item.Image.Result.QueueTime = _time.GetElapsedTime(item.Queued, began);
             item.Image.Result.ExecuteTime = took;
@@ -192,6 +201,6 @@ internal sealed class DynamicBatcher : IDisposable
             }
         }
 
-        Array.Clear(_images);
+        Array.Clear(images);
     }
 }

@@ -6,80 +6,69 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace LCNet.Runtime.Batching;
 
 /// <summary>
-/// Buffers of a device and the bindings of ONNX Runtime sessions to them. Each segment has one binding, to the whole buffer that it reads; the small inputs and the rows that it
-/// writes are bound anew for each dispatch, as views of memory that is on the device already: that costs a few hundred bytes of managed memory a dispatch, and
-/// nothing an image. No dispatch of a block waits or copies; gates and head do both, as the host needs what they say.
+/// Buffers of a device and the bindings of ONNX Runtime sessions to them. What a dispatch reads and writes is bound anew for each, as views of memory that is on the device already: that costs a few hundred bytes of managed
+/// memory a dispatch, and nothing an image. No dispatch of a block waits or copies; gates and head do both, as the host needs what they say.
 /// </summary>
 internal sealed class OnnxBatchLane : IBatchLane
 {
+    private readonly OnnxBatchExecutor _executor;
     private readonly OnnxSegments _segments;
     private readonly BundleManifest _manifest;
-    private readonly RunOptions _waiting = new();
-    private readonly RunOptions _running = new();
+    private readonly BatchDevice _device;
+    private readonly RunOptions _run = new();
     private readonly Stack<IDisposable> _owned = new();
-    private readonly Dictionary<MapShape, TensorMemory> _maps = [];
-    private readonly TensorMemory _indices;
+    // The tape, as floats and, in the place of two of them, as indices.
     private readonly TensorMemory _values;
-    private readonly TapeUpload? _upload;
-    private readonly float[] _images;
-    private readonly TensorMemory _imageRows;
-    private readonly HostRows[] _layers;
-    private readonly HostRows[] _channels;
-    private readonly HostRows _logits;
+    private readonly TensorMemory _indices;
+    private readonly TensorMemory _images;
+    private readonly TensorMemory _maps;
+    private readonly TensorMemory _gathered;
+    private readonly TensorMemory _answers;
+    private readonly HostMemory<float> _hostImages;
+    private readonly HostMemory<float> _hostAnswers;
+    private readonly Dictionary<MapShape, OrtIoBinding> _gathers = [];
     private readonly OrtIoBinding _stem;
     private readonly OrtIoBinding[] _gates;
-    private readonly OrtIoBinding[] _blocks;
+    private readonly OrtIoBinding[] _whole;
+    private readonly OrtIoBinding[] _kept;
     private readonly OrtIoBinding?[] _shortcuts;
     private readonly OrtIoBinding _head;
 
     /// <summary>Makes a lane.</summary>
-    /// <param name="maxRows">Most rows of a dispatch, a power of two.</param>
-    /// <param name="copiesTape">Whether the tape is copied to memory of the device: needed where that is not the host's.</param>
-    /// <exception cref="OnnxRuntimeException">The device's memory does not suffice.</exception>
-    public OnnxBatchLane(OnnxBatchExecutor executor, int maxRows, bool copiesTape)
+    /// <exception cref="DeviceException">The device's memory does not suffice.</exception>
+    public OnnxBatchLane(OnnxBatchExecutor executor)
     {
-        _segments = executor.Segments;
-        _manifest = executor.Bundle.Manifest;
-        _running.AddRunConfigEntry("disable_synchronize_execution_providers", executor.Device.IsCuda ? "1" : "0");
-        Tape = new DispatchTape(_manifest, maxRows);
+        (_executor, _segments, _manifest, _device) = (executor, executor.Segments, executor.Bundle.Manifest, executor.Device);
+        _run.AddRunConfigEntry("disable_synchronize_execution_providers", "1");
+        int rows = executor.Rows.Most;
+        TensorMemory Allocate(TensorElementType type, long elements) =>
+            new(_device.Memory, type, _device.Allocate(elements * (type == TensorElementType.Int64 ? sizeof(long) : sizeof(float))));
         try
         {
-            OrtMemoryInfo memory = Own(OnnxSessions.Memory(executor.Device));
-            OrtAllocator allocator = Own(new OrtAllocator(_segments.Stem, memory));
-            TensorMemory Allocate(TensorElementType type, long elements) =>
-                new(memory, type, Own(allocator.Allocate(TensorMemory.Bytes(type, elements))));
-            IReadOnlyDictionary<MapShape, int> capacities = BufferRows.Of(_manifest, maxRows);
-            foreach ((MapShape shape, int rows) in capacities)
+            Tape = new DispatchTape(_manifest, executor.Rows, _device);
+            _values = Allocate(TensorElementType.Float, Tape.Capacity);
+            _indices = new TensorMemory(_device.Memory, TensorElementType.Int64, _values.Address);
+            _hostImages = new HostMemory<float>(_device, rows * _manifest.Input.Length);
+            _images = Allocate(TensorElementType.Float, rows * _manifest.Input.Length);
+            long capacity = RowArena.CapacityFor(rows, BatchScheduler.LargestRow(_manifest));
+            _maps = Allocate(TensorElementType.Float, capacity);
+            _gathered = new TensorMemory(_device.Memory, TensorElementType.Float, executor.Gathered);
+            int answers = rows * Math.Max(_manifest.Labels.Count, _manifest.Spans.Max(span => span.Blocks + _manifest.ChannelsOf(span)));
+            _answers = Allocate(TensorElementType.Float, answers);
+            _hostAnswers = new HostMemory<float>(_device, answers);
+            foreach (MapShape shape in _manifest.Blocks.Select(block => block.Output).Append(_manifest.Stem.Output).Distinct())
             {
-                _maps[shape] = Allocate(TensorElementType.Float, rows * Size(shape));
-            }
-
-            _indices = copiesTape ? Allocate(TensorElementType.Int64, Tape.Indices.Length) : new TensorMemory(Tape.Indices);
-            _values = copiesTape ? Allocate(TensorElementType.Float, Tape.Values.Length) : new TensorMemory(Tape.Values);
-            if (copiesTape)
-            {
-                using SessionOptions options = OnnxSessions.Options(executor.Device, inOrder: true);
-                _upload = Own(new TapeUpload(Tape, _indices, _values, options));
-            }
-
-            _images = GC.AllocateArray<float>(maxRows * _manifest.Input.Length, pinned: true);
-            _imageRows = new TensorMemory(_images);
-            _layers = [.. _manifest.Spans.Select(span => new HostRows(maxRows, span.Blocks))];
-            _channels = [.. _manifest.Spans.Select(span => new HostRows(maxRows, _manifest.ChannelsOf(span)))];
-            _logits = new HostRows(maxRows, _manifest.Labels.Count);
-
-            OrtIoBinding Reading(InferenceSession session, MapShape shape)
-            {
-                OrtIoBinding binding = Own(session.CreateIoBinding());
-                binding.BindInput("x", Own(Map(shape, 0, capacities[shape])));
-                return binding;
+                OrtIoBinding binding = Own(executor.Gather.CreateIoBinding());
+                binding.BindInput("x", Own(Map(_maps, shape, 0, (int)(capacity / BatchScheduler.SizeOf(shape)))));
+                _gathers.Add(shape, binding);
             }
 
             _stem = Own(_segments.Stem.CreateIoBinding());
-            _gates = [.. _segments.Gates.Select((session, i) => Reading(session, _manifest.Blocks[_manifest.Spans[i].FirstBlock].Input))];
-            _blocks = [.. _segments.Blocks.Select((session, i) => Reading(session, _manifest.Blocks[i].Input))];
-            _shortcuts = [.. _segments.Shortcuts.Select((session, i) => session is null ? null : Reading(session, _manifest.Blocks[i].Input))];
-            _head = Reading(_segments.Head, _manifest.Blocks[^1].Output);
+            _gates = [.. _segments.Gates.Select(session => Own(session.CreateIoBinding()))];
+            _whole = [.. _segments.WholeBlocks.Select(session => Own(session.CreateIoBinding()))];
+            _kept = [.. _segments.Blocks.Select(session => Own(session.CreateIoBinding()))];
+            _shortcuts = [.. _segments.Shortcuts.Select(session => session is null ? null : Own(session.CreateIoBinding()))];
+            _head = Own(_segments.Head.CreateIoBinding());
         }
         catch
         {
@@ -92,73 +81,128 @@ internal sealed class OnnxBatchLane : IBatchLane
     public DispatchTape Tape { get; }
 
     /// <inheritdoc/>
-    public void Image(int row, ReadOnlySpan<float> image) => image.CopyTo(_images.AsSpan(row * _manifest.Input.Length, _manifest.Input.Length));
+    public void Load()
+    {
+        lock (_executor.Order)
+        {
+            _device.Upload(Tape.Address, _values.Address, (long)Tape.Length * sizeof(float));
+        }
+    }
 
     /// <inheritdoc/>
-    public void Load() => _upload?.Run(_running);
+    public void LoadImages(ReadOnlySpan<BatchImage> images)
+    {
+        int length = _manifest.Input.Length;
+        long bytes = (long)length * sizeof(float);
+        for (int i = 0; i < images.Length; i++)
+        {
+            if (images[i].Staged == 0)
+            {
+                images[i].Pixels.Span.CopyTo(_hostImages.Span.Slice(i * length, length));
+            }
+        }
+
+        nint From(in BatchImage image, int row) => image.Staged != 0 ? image.Staged : (nint)(_hostImages.Address + (row * bytes));
+        lock (_executor.Order)
+        {
+            int count;
+            for (int first = 0; first < images.Length; first += count)
+            {
+                nint from = From(images[first], first);
+                count = 1;
+                while (first + count < images.Length && From(images[first + count], first + count) == from + (nint)(count * bytes))
+                {
+                    count++;
+                }
+
+                _device.Upload(from, (nint)(_images.Address + (first * bytes)), count * bytes);
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public void Stem(int rows)
     {
-        using OrtValue image = _imageRows.Tensor(0, rows, 3, _manifest.Input.Height, _manifest.Input.Width);
-        using OrtValue y = Map(_manifest.Stem.Output, 0, rows);
-
-        // Copied to the device where it is bound.
-        _stem.BindInput("image", image);
-        _stem.BindOutput("y", y);
-        _segments.Stem.RunWithBinding(_running, _stem);
-    }
-
-    /// <inheritdoc/>
-    public void Gate(int span, in RowReading reading, out ReadOnlySpan<float> layers, out ReadOnlySpan<float> channels)
-    {
-        OrtIoBinding binding = _gates[span];
-        using OrtValue rows = _indices.Tensor(reading.RowsAt, reading.Rows);
-        using OrtValue price = _values.Tensor(reading.PricesAt, reading.Rows, 1);
-        using OrtValue layerRows = _layers[span].Tensor(reading.Rows);
-        using OrtValue channelRows = _channels[span].Tensor(reading.Rows);
-        binding.BindInput(RowGather.Rows, rows);
-        binding.BindInput("price", price);
-        binding.BindOutput("layers", layerRows);
-        binding.BindOutput("channels", channelRows);
-        _segments.Gates[span].RunWithBinding(_waiting, binding);
-        layers = _layers[span].Values(reading.Rows);
-        channels = _channels[span].Values(reading.Rows);
-    }
-
-    /// <inheritdoc/>
-    public void Run(in BlockDispatch dispatch, bool wait)
-    {
-        bool isWhole = dispatch.Channels > 0;
-        InferenceSession session = isWhole ? _segments.Blocks[dispatch.Block] : _segments.Shortcuts[dispatch.Block]!;
-        OrtIoBinding binding = isWhole ? _blocks[dispatch.Block] : _shortcuts[dispatch.Block]!;
-        using OrtValue rows = _indices.Tensor(dispatch.RowsAt, dispatch.Rows);
-        using OrtValue y = Map(_manifest.Blocks[dispatch.Block].Output, dispatch.Slot, dispatch.Rows);
-        binding.BindInput(RowGather.Rows, rows);
-        binding.BindOutput("y", y);
-        if (isWhole)
+        InputSpec input = _manifest.Input;
+        using OrtValue image = _images.Tensor(0, rows, 3, input.Height, input.Width);
+        using OrtValue y = Map(_maps, _manifest.Stem.Output, 0, rows);
+        lock (_executor.Order)
         {
-            using OrtValue keep = _indices.Tensor(dispatch.KeepAt, dispatch.Channels);
-            using OrtValue scales = _values.Tensor(dispatch.ScalesAt, dispatch.Rows, dispatch.Channels);
-            using OrtValue layers = _values.Tensor(dispatch.LayersAt, dispatch.Rows, 1);
-            binding.BindInput("keep", keep);
-            binding.BindInput("channel_scale", scales);
-            binding.BindInput("layer_scale", layers);
+            _stem.BindInput("image", image);
+            _stem.BindOutput("y", y);
+            _segments.Stem.RunWithBinding(_run, _stem);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Gate(int span, in RowSource source, int pricesAt, out ReadOnlySpan<float> layers, out ReadOnlySpan<float> channels)
+    {
+        SpanSpec spec = _manifest.Spans[span];
+        int rows = source.Rows;
+        int width = _manifest.ChannelsOf(spec);
+        OrtIoBinding binding = _gates[span];
+        using OrtValue price = _values.Tensor(pricesAt, rows, 1);
+        using OrtValue layerRows = _answers.Tensor(0, rows, spec.Blocks);
+        using OrtValue channelRows = _answers.Tensor(rows * spec.Blocks, rows, width);
+        lock (_executor.Order)
+        {
+            using OrtValue x = Read(_manifest.Blocks[spec.FirstBlock].Input, source);
+            binding.BindInput("x", x);
+            binding.BindInput("price", price);
+            binding.BindOutput("layers", layerRows);
+            binding.BindOutput("channels", channelRows);
+            _segments.Gates[span].RunWithBinding(_run, binding);
+            _device.Download(_answers.Address, _hostAnswers.Address, (long)rows * (spec.Blocks + width) * sizeof(float));
         }
 
-        session.RunWithBinding(wait ? _waiting : _running, binding);
+        _device.Wait();
+        layers = _hostAnswers.Span[..(rows * spec.Blocks)];
+        channels = _hostAnswers.Span.Slice(rows * spec.Blocks, rows * width);
     }
 
     /// <inheritdoc/>
-    public void Head(in RowReading reading, out ReadOnlySpan<float> logits)
+    public void Run(in BlockDispatch dispatch)
     {
-        using OrtValue rows = _indices.Tensor(reading.RowsAt, reading.Rows);
-        using OrtValue logitRows = _logits.Tensor(reading.Rows);
-        _head.BindInput(RowGather.Rows, rows);
-        _head.BindOutput("logits", logitRows);
-        _segments.Head.RunWithBinding(_waiting, _head);
-        logits = _logits.Values(reading.Rows);
+        BlockSpec block = _manifest.Blocks[dispatch.Block];
+        int rows = dispatch.Source.Rows;
+        using OrtValue y = Map(_maps, block.Output, dispatch.At, rows);
+        lock (_executor.Order)
+        {
+            using OrtValue x = Read(block.Input, dispatch.Source);
+            switch (dispatch.Form)
+            {
+                case BlockForm.Whole:
+                    RunWhole(dispatch, x, y);
+                    break;
+                case BlockForm.Kept:
+                    RunKept(dispatch, x, y);
+                    break;
+                default:
+                    Run(_segments.Shortcuts[dispatch.Block]!, _shortcuts[dispatch.Block]!, x, y);
+                    break;
+            }
+        }
     }
+
+    /// <inheritdoc/>
+    public void Head(in RowSource source, out ReadOnlySpan<float> logits)
+    {
+        using OrtValue logitRows = _answers.Tensor(0, source.Rows, _manifest.Labels.Count);
+        lock (_executor.Order)
+        {
+            using OrtValue x = Read(_manifest.Blocks[^1].Output, source);
+            _head.BindInput("x", x);
+            _head.BindOutput("logits", logitRows);
+            _segments.Head.RunWithBinding(_run, _head);
+            _device.Download(_answers.Address, _hostAnswers.Address, (long)source.Rows * _manifest.Labels.Count * sizeof(float));
+        }
+
+        _device.Wait();
+        logits = _hostAnswers.Span[..(source.Rows * _manifest.Labels.Count)];
+    }
+
+    /// <inheritdoc/>
+    public void Wait() => _device.Wait();
 
     /// <inheritdoc/>
     public void Dispose()
@@ -168,38 +212,65 @@ internal sealed class OnnxBatchLane : IBatchLane
             owned.Dispose();
         }
 
-        _waiting.Dispose();
-        _running.Dispose();
+        _run.Dispose();
     }
 
-    private static long Size(MapShape shape) => (long)shape.Channels * shape.Height * shape.Width;
+    private static OrtValue Map(TensorMemory memory, MapShape shape, long at, int rows) => memory.Tensor(at, rows, shape.Channels, shape.Height, shape.Width);
 
-    private OrtValue Map(MapShape shape, int slot, int rows) =>
-        _maps[shape].Tensor(slot * Size(shape), rows, shape.Channels, shape.Height, shape.Width);
+    private void RunWhole(in BlockDispatch dispatch, OrtValue x, OrtValue y)
+    {
+        OrtIoBinding binding = _whole[dispatch.Block];
+        using OrtValue last = _values.Tensor(dispatch.LastAt, dispatch.Source.Rows, dispatch.Channels + FusedGraphs.BiasChannels);
+        binding.BindInput(FusedGraphs.LastScale, last);
+        if (_manifest.Blocks[dispatch.Block].Kind == BlockSpec.Bottleneck)
+        {
+            using OrtValue scales = _values.Tensor(dispatch.ScalesAt, dispatch.Source.Rows, dispatch.Channels);
+            binding.BindInput("channel_scale", scales);
+        }
+
+        Run(_segments.WholeBlocks[dispatch.Block], binding, x, y);
+    }
+
+    private void RunKept(in BlockDispatch dispatch, OrtValue x, OrtValue y)
+    {
+        OrtIoBinding binding = _kept[dispatch.Block];
+        using OrtValue keep = _indices.Tensor(dispatch.KeepAt / 2, dispatch.Channels);
+        using OrtValue scales = _values.Tensor(dispatch.ScalesAt, dispatch.Source.Rows, dispatch.Channels);
+        using OrtValue branch = _values.Tensor(dispatch.LastAt, dispatch.Source.Rows, 1);
+        binding.BindInput("keep", keep);
+        binding.BindInput("channel_scale", scales);
+        binding.BindInput("layer_scale", branch);
+        Run(_segments.Blocks[dispatch.Block], binding, x, y);
+    }
+
+    private void Run(InferenceSession session, OrtIoBinding binding, OrtValue x, OrtValue y)
+    {
+        binding.BindInput("x", x);
+        binding.BindOutput("y", y);
+        session.RunWithBinding(_run, binding);
+    }
+
+    // A view of rows that lie together; gathered ones otherwise, until the next are.
+    private OrtValue Read(MapShape shape, in RowSource source)
+    {
+        if (source.At >= 0)
+        {
+            return Map(_maps, shape, source.At, source.Rows);
+        }
+
+        OrtIoBinding binding = _gathers[shape];
+        using OrtValue rows = _indices.Tensor(source.IndicesAt / 2, source.Rows);
+        OrtValue gathered = Map(_gathered, shape, 0, source.Rows);
+        binding.BindInput(FusedGraphs.Rows, rows);
+        binding.BindOutput("y", gathered);
+        _executor.Gather.RunWithBinding(_run, binding);
+        return gathered;
+    }
 
     private T Own<T>(T resource)
         where T : IDisposable
     {
         _owned.Push(resource);
         return resource;
-    }
-
-    // What the device tells the host: rows of one width.
-    private sealed class HostRows
-    {
-        private readonly float[] _values;
-        private readonly TensorMemory _rows;
-        private readonly int _width;
-
-        public HostRows(int rows, int width)
-        {
-            _width = width;
-            _values = GC.AllocateArray<float>(rows * width, pinned: true);
-            _rows = new TensorMemory(_values);
-        }
-
-        public OrtValue Tensor(int rows) => _rows.Tensor(0, rows, _width);
-
-        public ReadOnlySpan<float> Values(int rows) => _values.AsSpan(0, rows * _width);
     }
 }

@@ -170,7 +170,7 @@ public sealed class Dispatcher
         {
             RunBlock(plan, block);
             run += plan.Runs(block) ? 1 : 0;
-            channels += plan.Kept(block).Length;
+            channels += plan.KeptCount(block);
         }
 
         activity?

@@ -15,8 +15,7 @@ public sealed record EngineOptions
     public ExecutorKind Executor { get; init; }
 
     /// <summary>
-    /// Most images of a batch, 1 to 256 (default 32). Loading takes time and memory in proportion: every shape up to it is run, and the device's buffers hold four times as
-    /// many activations.
+    /// Most images of a batch, 1 to 256 (default 32). Memory of the device grows in proportion: two batches are under way, and a buffer of each holds two and a half times as many activations.
     /// </summary>
     public int MaxBatch { get; init; } = 32;
 

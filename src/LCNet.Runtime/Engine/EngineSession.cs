@@ -126,7 +126,7 @@ internal sealed class LaneSession : EngineSession
 }
 
 /// <summary>Waits for a batch that has room, and for its end.</summary>
-internal sealed class BatchSession(Bundle bundle, DynamicBatcher batcher, EffortCurve efforts) : EngineSession(bundle)
+internal sealed class BatchSession(Bundle bundle, DynamicBatcher batcher, PinnedRows rows, EffortCurve efforts) : EngineSession(bundle)
 {
     private readonly long _dense = bundle.Flops.Dense;
     private readonly BatchItem _item = batcher.CreateItem();
@@ -135,7 +135,7 @@ internal sealed class BatchSession(Bundle bundle, DynamicBatcher batcher, Effort
     protected override void Dispose(bool disposing) => _item.Dispose();
 
     private protected override void RunChecked(ReadOnlyMemory<float> image, double effort, long cap, InferenceResult result, CancellationToken cancellation) =>
-        batcher.Run(_item, new BatchImage(image, effort, cap, result, default), Math.Min(cap, efforts.FlopsFor(effort)), cancellation);
+        Run(new BatchImage(image, effort, cap, result, default), Math.Min(cap, efforts.FlopsFor(effort)), cancellation);
 
     private protected override bool RunOpenChecked(ReadOnlyMemory<float> image, InferenceResult result, Func<bool>? isWanted, CancellationToken cancellation)
     {
@@ -144,7 +144,21 @@ internal sealed class BatchSession(Bundle bundle, DynamicBatcher batcher, Effort
             return false;
         }
 
-        batcher.Run(_item, new BatchImage(image, 1, Planner.NoCap, result, default, IsOpen: true), _dense, cancellation);
+        Run(new BatchImage(image, 1, Planner.NoCap, result, default, IsOpen: true), _dense, cancellation);
         return true;
+    }
+
+    private void Run(in BatchImage image, double estimate, CancellationToken cancellation)
+    {
+        Span<float> row = rows.Rent(out nint staged);
+        try
+        {
+            image.Pixels.Span.CopyTo(row);
+            batcher.Run(_item, image with { Staged = staged }, estimate, cancellation);
+        }
+        finally
+        {
+            rows.Return(staged);
+        }
     }
 }

@@ -63,7 +63,7 @@ public sealed class InferenceEngine : IDisposable
         var device = ComputeDevice.Parse(options.Device);
         if (options.Executor == ExecutorKind.Batched || (options.Executor == ExecutorKind.Auto && device.IsCuda))
         {
-            var batches = new BatchEngine(new OnnxBatchExecutor(bundle, device), options);
+            var batches = new BatchEngine(new OnnxBatchExecutor(bundle, device, new FixedSizes(options.MaxBatch)), options);
             return new InferenceEngine(bundle, device.ToString(), ExecutorKind.Batched, batches, batches.CreateSession);
         }
 

@@ -18,7 +18,7 @@ public sealed class OnnxExecutor : ISegmentExecutor
         Manifest = bundle.Manifest;
         DeviceOf = device;
         using SessionOptions options = OnnxSessions.Options(device);
-        _segments = new OnnxSegments(bundle, options, byRows: false);
+        _segments = new OnnxSegments(bundle, options, isBatched: false);
     }
 
     /// <inheritdoc/>

@@ -9,23 +9,23 @@ internal sealed class OnnxSegments : IDisposable
 {
     private readonly List<InferenceSession> _all = [];
     private readonly Bundle _bundle;
-    private readonly bool _byRows;
 
     /// <summary>Loads every segment of a bundle.</summary>
     /// <param name="bundle">Verified.</param>
-    /// <param name="byRows">Whether all but the stem take, besides a buffer <c>x</c>, the rows of it that they run on (<see cref="RowGather"/>).</param>
-    /// <exception cref="BundleException">ONNX Runtime refuses a segment, or it has other inputs or outputs; the message names the file.</exception>
-    public OnnxSegments(Bundle bundle, SessionOptions options, bool byRows)
+    /// <param name="isBatched">Whether they are rewritten for batches (<see cref="FusedGraphs"/>), and blocks are there at their whole width too.</param>
+    /// <exception cref="BundleException">ONNX Runtime refuses a segment, it has other inputs or outputs or it is of another form; the message names the file.</exception>
+    public OnnxSegments(Bundle bundle, SessionOptions options, bool isBatched)
     {
         _bundle = bundle;
-        _byRows = byRows;
+        Func<byte[], byte[]>? fuse = isBatched ? FusedGraphs.Fuse : null;
         BundleManifest manifest = bundle.Manifest;
         try
         {
-            Stem = Load(manifest.Stem.File, options, ["image"], ["y"]);
+            Stem = Load(manifest.Stem.File, options, ["image"], ["y"], fuse);
             Gates = [.. manifest.Spans.Select(span => Load(span.File, options, ["x", "price"], ["layers", "channels"]))];
             Blocks = [.. manifest.Blocks.Select(block => Load(block.File, options, ["x", "keep", "channel_scale", "layer_scale"], ["y"]))];
-            Shortcuts = [.. manifest.Blocks.Select(block => block.ShortcutFile is null ? null : Load(block.ShortcutFile, options, ["x"], ["y"]))];
+            WholeBlocks = isBatched ? [.. manifest.Blocks.Select(block => Create(block.File, options, FusedGraphs.WholeBlock))] : [];
+            Shortcuts = [.. manifest.Blocks.Select(block => block.ShortcutFile is null ? null : Load(block.ShortcutFile, options, ["x"], ["y"], fuse))];
             Head = Load(manifest.Head.File, options, ["x"], ["logits"]);
         }
         catch
@@ -39,7 +39,11 @@ internal sealed class OnnxSegments : IDisposable
 
     public IReadOnlyList<InferenceSession> Gates { get; }
 
+    /// <summary>Blocks with the channels that they are told to keep.</summary>
     public IReadOnlyList<InferenceSession> Blocks { get; }
+
+    /// <summary>Blocks at their whole width (<see cref="FusedGraphs.WholeBlock"/>); none where they are not for batches.</summary>
+    public IReadOnlyList<InferenceSession> WholeBlocks { get; }
 
     public IReadOnlyList<InferenceSession?> Shortcuts { get; }
 
@@ -56,32 +60,38 @@ internal sealed class OnnxSegments : IDisposable
         _all.Clear();
     }
 
-    private InferenceSession Load(string file, SessionOptions options, string[] inputs, string[] outputs)
+    private InferenceSession Load(string file, SessionOptions options, string[] inputs, string[] outputs, Func<byte[], byte[]>? rewrite = null)
     {
-        InferenceSession session;
-        bool byRows = _byRows && inputs.Contains("x");
-        try
-        {
-            string path = _bundle.PathOf(file);
-            session = byRows ? new InferenceSession(RowGather.Prepend(File.ReadAllBytes(path)), options) : new InferenceSession(path, options);
-        }
-        catch (Exception exception) when (exception is OnnxRuntimeException or InvalidProtocolBufferException or InvalidDataException)
-        {
-            throw new BundleException(_bundle.Folder, [$"{file} is refused by ONNX Runtime: {exception.Message.ReplaceLineEndings(" ")}"]);
-        }
-
-        _all.Add(session);
-        RequireNames(file, "inputs", session.InputNames, byRows ? [.. inputs, RowGather.Rows] : inputs, inputs);
-        RequireNames(file, "outputs", session.OutputNames, outputs, outputs);
+        InferenceSession session = Create(file, options, rewrite);
+        RequireNames(file, "inputs", session.InputNames, inputs);
+        RequireNames(file, "outputs", session.OutputNames, outputs);
         return session;
     }
 
-    private void RequireNames(string file, string what, IReadOnlyList<string> actual, string[] expected, string[] named)
+    private InferenceSession Create(string file, SessionOptions options, Func<byte[], byte[]>? rewrite)
+    {
+        string path = _bundle.PathOf(file);
+        try
+        {
+            InferenceSession session = rewrite is null ? new InferenceSession(path, options) : new InferenceSession(rewrite(File.ReadAllBytes(path)), options);
+            _all.Add(session);
+            return session;
+        }
+        catch (Exception exception) when (exception is OnnxRuntimeException or InvalidProtocolBufferException)
+        {
+            throw new BundleException(_bundle.Folder, [$"{file} is refused by ONNX Runtime: {exception.Message.ReplaceLineEndings(" ")}"]);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new BundleException(_bundle.Folder, [$"{file} {exception.Message}"]);
+        }
+    }
+
+    private void RequireNames(string file, string what, IReadOnlyList<string> actual, string[] expected)
     {
         if (!actual.Order(StringComparer.Ordinal).SequenceEqual(expected.Order(StringComparer.Ordinal)))
         {
-            IEnumerable<string> own = actual.Where(name => name != RowGather.Rows);
-            throw new BundleException(_bundle.Folder, [$"{file} has the {what} {string.Join(", ", own)}; expected: {string.Join(", ", named)}"]);
+            throw new BundleException(_bundle.Folder, [$"{file} has the {what} {string.Join(", ", actual)}; expected: {string.Join(", ", expected)}"]);
         }
     }
 }

@@ -64,13 +64,13 @@ public sealed record ServerOptions
 
     /// <summary>
     /// Images of a model that are decoded and run at the same time, 0 to 1024; 0 (default) for one a processor core on the CPU and one on a GPU. Without meaning where images run in
-    /// batches, one batch after another.
+    /// batches.
     /// </summary>
     [Category("Execution")]
     [Range(0, 1024)]
     public int Workers { get; init; }
 
-    /// <summary>Most images of a model that run together where images run in batches, 1 to 256 (default 32). Loading takes time and memory in proportion.</summary>
+    /// <summary>Most images of a model that run together where images run in batches, 1 to 256 (default 32). Memory of the device grows in proportion.</summary>
     [Category("Execution")]
     [Range(1, 256)]
     public int BatchMaxImages { get; init; } = new EngineOptions().MaxBatch;
@@ -307,8 +307,8 @@ public sealed record ServerOptions
     // Every setting, in the order of this file.
     internal static IReadOnlyList<PropertyInfo> Settings { get; } = typeof(ServerOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance);
 
-    // A worker decodes and runs one image after the other. Of batches, one runs while another gathers and cores decode.
-    internal int MaxUnderWay => RunsBatches ? (2 * BatchMaxImages) + Environment.ProcessorCount
+    // A worker decodes and runs one image after the other. Of batches, two are under way while another gathers and cores decode.
+    internal int MaxUnderWay => RunsBatches ? (3 * BatchMaxImages) + Environment.ProcessorCount
         : Workers > 0 ? Workers
         : ComputeDevice.Parse(Device).IsCuda ? 1 : Environment.ProcessorCount;
 

@@ -17,8 +17,9 @@ public static class SyntheticBundle
     /// <param name="depth">18, 34 or 50.</param>
     /// <param name="runRate">Share of images that run each block, in [0.05, 0.95].</param>
     /// <param name="keep">Share of channels that an image keeps in each block, in [0.01, 0.99].</param>
+    /// <param name="span">Which blocks a gate decides at once.</param>
     /// <exception cref="ArgumentException">A value is out of range.</exception>
-    public static Bundle Write(int depth, double runRate, double keep, string folder)
+    public static Bundle Write(int depth, double runRate, double keep, string folder, GateSpan span = GateSpan.Block)
     {
         if (!(runRate is >= 0.05 and <= 0.95) || !(keep is >= 0.01 and <= 0.99))
         {
@@ -26,7 +27,7 @@ public static class SyntheticBundle
         }
 
         manual_seed(1);
-        ResNetSpec spec = ResNetSpec.ImageNet(depth, 64, Classes);
+        ResNetSpec spec = ResNetSpec.ImageNet(depth, 64, Classes, span);
         using var network = new LcNet(spec);
         var normalisation = new Normalisation([0.5f, 0.5f, 0.5f], [0.25f, 0.25f, 0.25f]);
         SetStatistics(network, normalisation, runRate, keep);

@@ -2,6 +2,7 @@ using LCNet.Bundles;
 using LCNet.Runtime.Batching;
 using LCNet.Runtime.Engine;
 using LCNet.Runtime.Execution;
+using LCNet.Runtime.Execution.Simd;
 using LCNet.Runtime.Tests.Synthetic;
 
 namespace LCNet.Runtime.Tests.Batching;
@@ -13,23 +14,63 @@ public sealed class BatchDispatcherTests : IDisposable
     private readonly TemporaryFolder _folder = new();
 
     [Theory]
-    [InlineData(false, 0)]
-    [InlineData(false, 0.5)]
-    [InlineData(false, 100)]
-    [InlineData(true, 0)]
-    [InlineData(true, 0.5)]
-    [InlineData(true, 100)]
-    public void Run_AnyBatch_EqualsEachImageAlone(bool bottleneck, double launchShare)
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Run_AnyBatch_EqualsEachImageAlone(bool bottleneck)
     {
         Bundle bundle = Export(bottleneck);
-        using var alone = new OnnxExecutor(bundle, ComputeDevice.Parse("cpu"));
+        using var executor = new OnnxBatchExecutor(bundle, ComputeDevice.Parse("cpu"), new FixedSizes(MaxImages));
+        AssertSameAsAlone(executor, seed: 2);
+    }
+
+    [Fact]
+    public void Run_TwoLanesAtOnce_EqualsEachImageAlone()
+    {
+        Bundle bundle = Export(bottleneck: true);
+        using var executor = new OnnxBatchExecutor(bundle, ComputeDevice.Parse("cpu"), new FixedSizes(MaxImages));
+        Parallel.For(0, 2, thread => AssertSameAsAlone(executor, thread));
+    }
+
+    [Fact]
+    public void Run_StagedImages_AreTakenFromWhereTheyLie()
+    {
+        Bundle bundle = Export(bottleneck: false);
+        using var executor = new OnnxBatchExecutor(bundle, ComputeDevice.Parse("cpu"), new FixedSizes(MaxImages));
+        using OnnxBatchLane lane = executor.CreateLane();
+        var dispatcher = new BatchDispatcher(bundle, lane, executor.Rows, MaxImages);
+        var random = new Random(3);
+        BatchImage[] plain = [.. Enumerable.Repeat(0, 5).SelectMany(_ => RandomBatch(bundle, TestBundles.Images(bundle, 60, 1), random)).Take(MaxImages)];
+        BatchImage[] staged = [.. plain.Select((image, i) =>
+        {
+            InferenceResult result = new(bundle.Manifest);
+            if (i % 3 == 2)
+            {
+                return image with { Result = result };
+            }
+
+            image.Pixels.Span.CopyTo(executor.Images.Rent(out nint at));
+            return image with { Result = result, Pixels = default, Staged = at };
+        })];
+        random.Shuffle(staged);
+        dispatcher.Run(plain);
+        dispatcher.Run(staged);
+        Assert.Equal(plain.Select(Key).Order(), staged.Select(Key).Order());
+
+        static (long, float) Key(BatchImage image) => (image.Result.Plan.Flops, image.Result.Logits[0]);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private static void AssertSameAsAlone(OnnxBatchExecutor executor, int seed)
+    {
+        Bundle bundle = executor.Bundle;
+        using OnnxBatchLane lane = executor.CreateLane();
+        var dispatcher = new BatchDispatcher(bundle, lane, executor.Rows, MaxImages);
+        using var alone = new SimdExecutor(bundle);
         using ISegmentLane aloneLane = alone.CreateLane();
         var reference = new Dispatcher(bundle, aloneLane);
-        using var executor = new OnnxBatchExecutor(bundle, ComputeDevice.Parse("cpu"));
-        using OnnxBatchLane lane = executor.CreateLane(BatchWarmUp.Rows(MaxImages).Most);
-        var dispatcher = new BatchDispatcher(bundle, lane, TestCosts.Linear(bundle, MaxImages, launchShare), MaxImages);
         float[][] images = TestBundles.Images(bundle, 60, 1);
-        var random = new Random(2);
+        var random = new Random(seed);
         var expected = new InferenceResult(bundle.Manifest);
         for (int round = 0; round < 40; round++)
         {
@@ -43,8 +84,6 @@ public sealed class BatchDispatcherTests : IDisposable
             }
         }
     }
-
-    public void Dispose() => _folder.Dispose();
 
     private static BatchImage[] RandomBatch(Bundle bundle, float[][] images, Random random) =>
         [.. Enumerable.Range(0, random.Next(1, MaxImages + 1)).Select(_ => new BatchImage(

@@ -143,10 +143,27 @@ public sealed class DynamicBatcherTests : IDisposable
     }
 
     [Fact]
-    public async Task RunAsync_ManyCallersOfWhomSomeGiveUp_EachGetsItsOwnEnd()
+    public async Task RunAsync_SeveralThreads_RunsABatchWhileAnotherRuns()
+    {
+        using var batcher = new DynamicBatcher([Hold, Hold], new BatchQueue(2, Delay, double.MaxValue, _time), 2, _time);
+        Task[] images = [.. Enumerable.Range(1, 5).Select(name => Run(batcher, name))];
+        await _began.WaitAsync(Cancellation);
+        await _began.WaitAsync(Cancellation);
+        Assert.Equal(1, batcher.Waiting);
+        Assert.All(images, image => Assert.False(image.IsCompleted));
+        _time.Advance(Delay);
+        _mayRun.Release(3);
+        await Task.WhenAll(images);
+        Assert.Equal([1f, 2f, 3f, 4f, 5f], _batches.SelectMany(batch => batch).Order());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task RunAsync_ManyCallersOfWhomSomeGiveUp_EachGetsItsOwnEnd(int threads)
     {
         _mayRun.Release(int.MaxValue);
-        using var batcher = new DynamicBatcher(Answer, new BatchQueue(8, TimeSpan.Zero, double.MaxValue, TimeProvider.System), 8, TimeProvider.System);
+        using var batcher = new DynamicBatcher([.. Enumerable.Repeat<Action<ReadOnlySpan<BatchImage>>>(Answer, threads)], new BatchQueue(8, TimeSpan.Zero, double.MaxValue, TimeProvider.System), 8, TimeProvider.System);
         int given = 0;
         await Parallel.ForAsync(0, 16, Cancellation, async (caller, _) =>
         {
@@ -197,7 +214,7 @@ public sealed class DynamicBatcherTests : IDisposable
     }
 
     private DynamicBatcher Batcher(int maxImages = 8, double budget = double.MaxValue) =>
-        new(Hold, new BatchQueue(maxImages, Delay, budget, _time), maxImages, _time);
+        new([Hold], new BatchQueue(maxImages, Delay, budget, _time), maxImages, _time);
 
     private Task Run(DynamicBatcher batcher, float name, double estimate = 1, CancellationToken? cancellation = null) =>
         Start(batcher, Image(name, _newResult()), estimate, cancellation ?? Cancellation);
@@ -222,7 +239,11 @@ public sealed class DynamicBatcherTests : IDisposable
     private void Hold(ReadOnlySpan<BatchImage> images)
     {
         float[] names = [.. images.ToArray().Select(image => image.Pixels.Span[0])];
-        _batches.Add(names);
+        lock (_batches)
+        {
+            _batches.Add(names);
+        }
+
         _began.Release();
         _mayRun.Wait();
         if (names.Contains(-1))

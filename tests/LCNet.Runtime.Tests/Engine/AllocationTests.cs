@@ -54,8 +54,9 @@ public class AllocationTests
         const int MaxImages = 16;
         using var folder = new TemporaryFolder();
         Bundle bundle = TestBundles.Basic(folder);
-        using var lane = new QuietBatchLane(bundle.Manifest, MaxImages);
-        var dispatcher = new BatchDispatcher(bundle, lane, TestCosts.Linear(bundle, MaxImages, 0.5), MaxImages);
+        var sizes = new FixedSizes(MaxImages);
+        using var lane = new QuietBatchLane(bundle.Manifest, sizes);
+        var dispatcher = new BatchDispatcher(bundle, lane, sizes, MaxImages);
         long cap = capShare < 1 ? bundle.Flops.Minimum + (long)(capShare * (bundle.Flops.Dense - bundle.Flops.Minimum)) : Planner.NoCap;
         float[] image = new float[bundle.Manifest.Input.Length];
         BatchImage[] batch = [.. Enumerable.Range(0, MaxImages).Select(i => new BatchImage(image, 1, i % 2 == 0 ? cap : Planner.NoCap, new InferenceResult(bundle.Manifest), default))];
@@ -76,17 +77,17 @@ public class AllocationTests
         const int MaxImages = 16;
         using var folder = new TemporaryFolder();
         Bundle bundle = TestBundles.Basic(folder);
-        using var executor = new OnnxBatchExecutor(bundle, ComputeDevice.Parse("cpu"));
-        using OnnxBatchLane lane = executor.CreateLane(MaxImages);
-        var dispatcher = new BatchDispatcher(bundle, lane, TestCosts.Linear(bundle, MaxImages, 100), MaxImages);
+        using var executor = new OnnxBatchExecutor(bundle, ComputeDevice.Parse("cpu"), new FixedSizes(MaxImages));
+        using OnnxBatchLane lane = executor.CreateLane();
+        var dispatcher = new BatchDispatcher(bundle, lane, executor.Rows, MaxImages);
         BatchImage[] batch = [.. TestBundles.Images(bundle, MaxImages, 3).Select(image => new BatchImage(image, 1, Planner.NoCap, new InferenceResult(bundle.Manifest), default))];
         dispatcher.Run(batch);
         long before = GC.GetAllocatedBytesForCurrentThread();
         dispatcher.Run(batch);
         long bytes = GC.GetAllocatedBytesForCurrentThread() - before;
 
-        // A launch that dear makes one dispatch of each block, and one of each shortcut that runs alone; besides those, gates, stem and head.
-        int most = (2 * bundle.Manifest.Blocks.Count) + bundle.Manifest.Spans.Count + 2;
+        // A dispatch of each block and one of each shortcut that runs alone; besides those, gates, stem and head; and their rows are gathered.
+        int most = 2 * ((2 * bundle.Manifest.Blocks.Count) + bundle.Manifest.Spans.Count + 2);
         Assert.InRange(bytes, 0, most * 1024);
     }
 }

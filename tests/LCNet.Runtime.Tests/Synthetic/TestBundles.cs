@@ -7,12 +7,12 @@ namespace LCNet.Runtime.Tests.Synthetic;
 internal static class TestBundles
 {
     /// <summary>Five basic blocks: two projections, with identities before, between and behind them.</summary>
-    public static Bundle Basic(TemporaryFolder folder) =>
-        RandomNetwork.Export(BasicNetwork.Value, folder.Path, "basic");
+    public static Bundle Basic(TemporaryFolder folder, bool half = false) =>
+        RandomNetwork.Export(BasicNetwork.Value, folder.Path, "basic", half: half);
 
     /// <summary>Four bottleneck blocks, the first and the third with projections, in two spans.</summary>
-    public static Bundle Bottleneck(TemporaryFolder folder) =>
-        RandomNetwork.Export(RandomNetwork.Shared(BlockKind.Bottleneck, GateSpan.Stage), folder.Path, "bottleneck");
+    public static Bundle Bottleneck(TemporaryFolder folder, bool half = false) =>
+        RandomNetwork.Export(RandomNetwork.Shared(BlockKind.Bottleneck, GateSpan.Stage), folder.Path, "bottleneck", half: half);
 
     /// <summary>The network of <see cref="Basic"/>.</summary>
     public static Lazy<LcNet> BasicNetwork { get; } = new(() => RandomNetwork.Make(

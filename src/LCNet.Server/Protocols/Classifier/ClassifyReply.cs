@@ -69,7 +69,7 @@ internal static class ClassifyReply
             var cost = new BlockCompute
             {
                 Executed = plan.Runs(block),
-                ChannelsRetained = plan.Kept(block).Length,
+                ChannelsRetained = plan.KeptCount(block),
                 ChannelsTotal = engine.Bundle.Manifest.Blocks[block].Channels,
             };
             if (includesPlan && cost.Executed)
@@ -86,7 +86,7 @@ internal static class ClassifyReply
     private static void Describe(ImagePlan plan, int block, BlockCompute cost)
     {
         cost.Scale = plan.LayerScale(block);
-        cost.Channels.Capacity = plan.Kept(block).Length;
+        cost.Channels.Capacity = plan.KeptCount(block);
         foreach (long channel in plan.Kept(block))
         {
             cost.Channels.Add((int)channel);

@@ -65,7 +65,7 @@ internal sealed class InferRows(ServedModel model, int count)
         BatchSize[row] = result.BatchSize;
         for (int block = 0; block < _blocks; block++)
         {
-            ChannelsRetained[(row * _blocks) + block] = result.Plan.Kept(block).Length;
+            ChannelsRetained[(row * _blocks) + block] = result.Plan.KeptCount(block);
         }
 
         QueueUs[row] = (long)(outcome.Waited + result.QueueTime).TotalMicroseconds;
