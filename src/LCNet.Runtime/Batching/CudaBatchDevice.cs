@@ -24,6 +24,7 @@ internal sealed class CudaBatchDevice : BatchDevice
         OnnxSessions.RequireCuda(device);
         Memory = OnnxSessions.Memory(device);
         Enter();
+        CudaRuntime.RequireLibraries();
         _stream = CudaRuntime.CreateStream();
     }
 

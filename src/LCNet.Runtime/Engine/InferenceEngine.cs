@@ -63,8 +63,16 @@ public sealed class InferenceEngine : IDisposable
         var device = ComputeDevice.Parse(options.Device);
         if (options.Executor == ExecutorKind.Batched || (options.Executor == ExecutorKind.Auto && device.IsCuda))
         {
-            var batches = new BatchEngine(new OnnxBatchExecutor(bundle, device, new FixedSizes(options.MaxBatch)), options);
-            return new InferenceEngine(bundle, device.ToString(), ExecutorKind.Batched, batches, batches.CreateSession);
+            try
+            {
+                var batches = new BatchEngine(new OnnxBatchExecutor(bundle, device, new FixedSizes(options.MaxBatch)), options);
+                return new InferenceEngine(bundle, device.ToString(), ExecutorKind.Batched, batches, batches.CreateSession);
+            }
+            catch (BundleException exception) when (options.Executor == ExecutorKind.Auto)
+            {
+                // Its graphs are of another form than those that lcnet writes.
+                return Load(bundle, new OnnxExecutor(bundle, device), exception.Message);
+            }
         }
 
         return Load(bundle, CreateExecutor(bundle, device, options.Executor, out string? fallback), fallback);

@@ -1,4 +1,5 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Execution;
 using Microsoft.ML.OnnxRuntime;
 
 namespace LCNet.Runtime.Engine;
@@ -8,6 +9,7 @@ internal static class SegmentTrial
 {
     /// <summary>Runs one.</summary>
     /// <exception cref="BundleException">It does not run; the message names the file.</exception>
+    /// <exception cref="DeviceException">The device has failed.</exception>
     public static void Run(Bundle bundle, string file, Action run)
     {
         try
@@ -16,7 +18,7 @@ internal static class SegmentTrial
         }
         catch (OnnxRuntimeException exception)
         {
-            throw new BundleException(bundle.Folder, [$"{file} does not run: {exception.Message.ReplaceLineEndings(" ")}"]);
+            throw DeviceFault.Of(exception) ?? (Exception)new BundleException(bundle.Folder, [$"{file} does not run: {exception.Message.ReplaceLineEndings(" ")}"]);
         }
     }
 }

@@ -19,6 +19,10 @@ internal static unsafe partial class CudaRuntime
     private const int HostToDevice = 1;
     private const int DeviceToHost = 2;
 
+    // Of the calling thread, for what is said of it.
+    [ThreadStatic]
+    private static int _device;
+
     static CudaRuntime() => NativeLibrary.SetDllImportResolver(typeof(CudaRuntime).Assembly, static (name, _, _) =>
         name != Library ? 0
         : NativeLibrary.TryLoad("libcudart.so.13", out nint linux) ? linux
@@ -32,6 +36,7 @@ internal static unsafe partial class CudaRuntime
         try
         {
             int error = cudaSetDevice(index);
+            _device = index;
             if (error != 0)
             {
                 throw new DeviceException(string.Create(CultureInfo.InvariantCulture, $"cuda:{index} cannot be used: {Describe(error)}"));
@@ -40,6 +45,16 @@ internal static unsafe partial class CudaRuntime
         catch (DllNotFoundException exception)
         {
             throw new DeviceException(string.Create(CultureInfo.InvariantCulture, $"cuda:{index} cannot be used: there is no CUDA runtime 13 (libcudart.so.13) on this machine"), exception);
+        }
+    }
+
+    /// <summary>Makes sure that the libraries beside the runtime which ONNX Runtime looks for only when it needs them are there.</summary>
+    /// <exception cref="DeviceException">One is not.</exception>
+    public static void RequireLibraries()
+    {
+        if (!NativeLibrary.TryLoad("libcudnn.so.9", out _) && !NativeLibrary.TryLoad("cudnn64_9.dll", out _))
+        {
+            throw new DeviceException(string.Create(CultureInfo.InvariantCulture, $"cuda:{_device} cannot be used: there is no cuDNN 9 (libcudnn.so.9) on this machine"));
         }
     }
 
@@ -92,7 +107,8 @@ internal static unsafe partial class CudaRuntime
     {
         if (error != 0)
         {
-            throw new DeviceException(error == OutOfMemory ? $"CUDA is out of memory: {what} failed" : $"CUDA failed in {what}: {Describe(error)}");
+            string device = string.Create(CultureInfo.InvariantCulture, $"cuda:{_device}");
+            throw new DeviceException(error == OutOfMemory ? $"{device} is out of memory: {what} failed" : $"{device} failed in {what}: {Describe(error)}");
         }
     }
 

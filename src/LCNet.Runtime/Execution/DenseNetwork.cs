@@ -15,33 +15,35 @@ public sealed class DenseNetwork : IDisposable
     private readonly float[] _logits;
     private readonly bool _isOnDevice;
 
-    /// <summary>Loads the <see cref="DenseGraph"/> with all of ONNX Runtime's optimisations, on one thread.</summary>
+    /// <summary>Loads the <see cref="DenseGraph"/> with all of ONNX Runtime's optimisations, on one thread; on a GPU with one node for each convolution and its activation, as batches have it.</summary>
+    /// <param name="batch">How many images run together, at least 1.</param>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
-    public DenseNetwork(Bundle bundle, ComputeDevice device)
+    public DenseNetwork(Bundle bundle, ComputeDevice device, int batch = 1)
     {
         ArgumentNullException.ThrowIfNull(bundle);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         BundleManifest manifest = bundle.Manifest;
         using SessionOptions options = OnnxSessions.Options(device);
-        _session = new InferenceSession(DenseGraph.Assemble(bundle), options);
-        _image = GC.AllocateArray<float>(manifest.Input.Length, pinned: true);
-        _logits = GC.AllocateArray<float>(manifest.Labels.Count, pinned: true);
-        _input = OrtValue.CreateTensorValueFromMemory(_image, [1, 3, manifest.Input.Height, manifest.Input.Width]);
-        _output = OrtValue.CreateTensorValueFromMemory(_logits, [1, manifest.Labels.Count]);
+        _session = new InferenceSession(device.IsCuda ? FusedGraphs.Fuse(DenseGraph.Assemble(bundle)) : DenseGraph.Assemble(bundle), options);
+        _image = GC.AllocateArray<float>(batch * manifest.Input.Length, pinned: true);
+        _logits = GC.AllocateArray<float>(batch * manifest.Labels.Count, pinned: true);
+        _input = OrtValue.CreateTensorValueFromMemory(_image, [batch, 3, manifest.Input.Height, manifest.Input.Width]);
+        _output = OrtValue.CreateTensorValueFromMemory(_logits, [batch, manifest.Labels.Count]);
         _binding = _session.CreateIoBinding();
         _binding.BindInput("image", _input);
         _binding.BindOutput("logits", _output);
         _isOnDevice = device.IsCuda;
     }
 
-    /// <summary>Runs one image.</summary>
-    /// <param name="image">The network's input, 3 × height × width values.</param>
-    /// <param name="logits">Takes one value a label.</param>
-    /// <exception cref="ArgumentException">The image has another length.</exception>
+    /// <summary>Runs as many images as it was made for.</summary>
+    /// <param name="image">The network's input, 3 × height × width values an image.</param>
+    /// <param name="logits">Takes one value a label of each image.</param>
+    /// <exception cref="ArgumentException">There are other than these values.</exception>
     public void Run(ReadOnlySpan<float> image, Span<float> logits)
     {
         if (image.Length != _image.Length)
         {
-            throw new ArgumentException($"{image.Length} values; the network takes {_image.Length}.", nameof(image));
+            throw new ArgumentException($"{image.Length} values; it takes {_image.Length}.", nameof(image));
         }
 
         image.CopyTo(_image);

@@ -1,4 +1,5 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Batching;
 using Microsoft.ML.OnnxRuntime;
 
 namespace LCNet.Runtime.Execution;
@@ -7,6 +8,9 @@ namespace LCNet.Runtime.Execution;
 public sealed class OnnxExecutor : ISegmentExecutor
 {
     private readonly OnnxSegments _segments;
+
+    // A GPU's one stream: what lanes copy and run follows one another on it.
+    private readonly BatchDevice? _device;
 
     /// <summary>Loads every segment of a bundle.</summary>
     /// <param name="bundle">Verified.</param>
@@ -17,8 +21,17 @@ public sealed class OnnxExecutor : ISegmentExecutor
         ArgumentNullException.ThrowIfNull(bundle);
         Manifest = bundle.Manifest;
         DeviceOf = device;
-        using SessionOptions options = OnnxSessions.Options(device);
-        _segments = new OnnxSegments(bundle, options, isBatched: false);
+        _device = device.IsCuda ? BatchDevice.Open(device) : null;
+        try
+        {
+            using SessionOptions options = _device?.CreateOptions() ?? OnnxSessions.Options(device);
+            _segments = new OnnxSegments(bundle, options, isBatched: false);
+        }
+        catch
+        {
+            _device?.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -41,6 +54,13 @@ public sealed class OnnxExecutor : ISegmentExecutor
     /// <inheritdoc/>
     public ISegmentLane CreateLane() => new OnnxLane(this);
 
+    /// <summary>Lets the calling thread give work to the device.</summary>
+    internal void Enter() => _device?.Enter();
+
     /// <inheritdoc/>
-    public void Dispose() => _segments.Dispose();
+    public void Dispose()
+    {
+        _segments.Dispose();
+        _device?.Dispose();
+    }
 }

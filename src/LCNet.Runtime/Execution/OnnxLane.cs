@@ -91,6 +91,7 @@ internal sealed class OnnxLane : ISegmentLane
 
     public void Stem(ReadOnlySpan<float> image)
     {
+        _executor.Enter();
         image.CopyTo(_image);
         _shape = _manifest.Stem.Output;
         _slot = 0;

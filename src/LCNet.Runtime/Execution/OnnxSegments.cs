@@ -13,6 +13,7 @@ internal sealed class OnnxSegments : IDisposable
     /// <summary>Loads every segment of a bundle.</summary>
     /// <param name="bundle">Verified.</param>
     /// <param name="isBatched">Whether they are rewritten for batches (<see cref="FusedGraphs"/>), and blocks are there at their whole width too.</param>
+    /// <exception cref="DeviceException">The device has failed.</exception>
     /// <exception cref="BundleException">ONNX Runtime refuses a segment, it has other inputs or outputs or it is of another form; the message names the file.</exception>
     public OnnxSegments(Bundle bundle, SessionOptions options, bool isBatched)
     {
@@ -76,6 +77,10 @@ internal sealed class OnnxSegments : IDisposable
             InferenceSession session = rewrite is null ? new InferenceSession(path, options) : new InferenceSession(rewrite(File.ReadAllBytes(path)), options);
             _all.Add(session);
             return session;
+        }
+        catch (OnnxRuntimeException exception) when (DeviceFault.Of(exception) is { } fault)
+        {
+            throw fault;
         }
         catch (Exception exception) when (exception is OnnxRuntimeException or InvalidProtocolBufferException)
         {

@@ -22,6 +22,13 @@ internal sealed class ServerProgram : IDisposable
 
     /// <summary>Starts it by way of another program, whose arguments end with it.</summary>
     public ServerProgram(IReadOnlyList<string> launcher, IReadOnlyDictionary<string, string> environment, params string[] arguments)
+        : this(launcher, Path.Combine(AppContext.BaseDirectory, "LCNet.Server.dll"), environment, arguments)
+    {
+    }
+
+    /// <summary>Starts another build of it.</summary>
+    /// <param name="server">Its assembly.</param>
+    public ServerProgram(IReadOnlyList<string> launcher, string server, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         string[] command = [.. launcher, "dotnet"];
         var start = new ProcessStartInfo(command[0], command[1..])
@@ -30,7 +37,7 @@ internal sealed class ServerProgram : IDisposable
             RedirectStandardError = true,
             WorkingDirectory = Path.GetTempPath(),
         };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "LCNet.Server.dll"));
+        start.ArgumentList.Add(server);
         foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);

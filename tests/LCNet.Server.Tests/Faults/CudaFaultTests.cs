@@ -1,0 +1,80 @@
+using LCNet.V1;
+
+namespace LCNet.Server.Tests;
+
+/// <summary>
+/// What goes wrong on a GPU while a model is loaded, over stand-ins for NVIDIA's libraries that fail where they are told to: a fault of the device in words of its own, never one of the bundle, and an answer where the server may
+/// fall back to the CPU. <c>LCNET_DRY_RUN</c> is their folder, <c>LCNET_CUDA_BUILD</c> that of a build with <c>-p:Accelerator=cuda</c>; <c>.ci/run</c> makes both.
+/// </summary>
+public sealed class CudaFaultTests(ServerFixture fixture)
+{
+    public static TheoryData<string, string, string, string> Faults => new()
+    {
+        { "cuda:3", "FAKE_CUDA_DEVICES", "2", "cuda:3 cannot be used: " },
+        { "cuda", "FAKE_MEMORY", "1000", " out of memory: " },
+        { "cuda", "FAKE_MEMORY", "1000000", " out of memory: " },
+        { "cuda", "FAKE_FAIL_AFTER_SYNCS", "1", "an illegal memory access was encountered" },
+        { "cuda", "FAKE_FAIL_AFTER_SYNCS", "40", "an illegal memory access was encountered" },
+        { "cuda", "LD_LIBRARY_PATH", "without cuDNN", "cuda:0 cannot be used: there is no cuDNN 9" },
+        { "cuda", "LD_LIBRARY_PATH", "", "cuda:0 cannot be used: there is no CUDA runtime 13" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public async Task Load_DeviceThatFails_IsSaidAndIsNoFaultOfTheBundle(string device, string variable, string value, string words)
+    {
+        using ServerProgram program = Start(device, variable, value, fallback: false);
+        var output = new List<string>();
+        while (await program.ReadLineAsync() is { } line)
+        {
+            Assert.DoesNotContain("Serving", line, StringComparison.Ordinal);
+            output.Add(line);
+        }
+
+        (int code, _, string[] errors) = await program.WaitAsync();
+        Assert.NotEqual(0, code);
+        string said = string.Join('\n', output.Concat(errors));
+        Assert.Contains(words, said, StringComparison.Ordinal);
+        Assert.DoesNotContain("is refused", said, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public async Task Load_DeviceThatFailsWithFallback_AnswersOnTheCpu(string device, string variable, string value, string words)
+    {
+        using RunningServer server = await RunningServer.StartAsync(Start(device, variable, value, fallback: true));
+        ClassifyResponse reply = await server.ClassifyAsync(TestImages.Png(1));
+        Assert.Equal("cpu", reply.Compute.Device);
+        Assert.Contains(server.Log, line => line.Contains("Falling back from cuda", StringComparison.Ordinal) && line.Contains(words, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Load_SecondOfTwoGpus_Serves()
+    {
+        using RunningServer server = await RunningServer.StartAsync(Start("cuda:1", "FAKE_CUDA_DEVICES", "2", fallback: false));
+        Assert.Equal("cuda:1", (await server.ClassifyAsync(TestImages.Png(1))).Compute.Device);
+    }
+
+    private ServerProgram Start(string device, string variable, string value, bool fallback)
+    {
+        string? standIns = Environment.GetEnvironmentVariable("LCNET_DRY_RUN");
+        string? build = Environment.GetEnvironmentVariable("LCNET_CUDA_BUILD");
+        Assert.SkipWhen(string.IsNullOrEmpty(standIns) || string.IsNullOrEmpty(build), "LCNET_DRY_RUN and LCNET_CUDA_BUILD do not name stand-ins for NVIDIA's libraries and a build for CUDA; .ci/run makes both.");
+        var environment = new Dictionary<string, string> { ["LD_LIBRARY_PATH"] = standIns };
+        environment[variable] = value == "without cuDNN" ? WithoutCudnn(standIns) : value;
+        string server = Directory.GetFiles(build, "LCNet.Server.dll", SearchOption.AllDirectories).First(file => File.Exists(Path.ChangeExtension(file, ".runtimeconfig.json")));
+        return new ServerProgram([], server, environment, [.. TestServer.Arguments(fixture.OneModel), $"--LCNet:Device={device}", $"--LCNet:FallbackToCpu={fallback}", "--LCNet:BatchMaxImages=8"]);
+    }
+
+    private static string WithoutCudnn(string standIns)
+    {
+        string folder = Path.Combine(standIns, "without-cudnn");
+        Directory.CreateDirectory(folder);
+        foreach (string library in Directory.GetFiles(standIns, "*.so*").Where(file => !file.Contains("cudnn", StringComparison.Ordinal)))
+        {
+            File.Copy(library, Path.Combine(folder, Path.GetFileName(library)), overwrite: true);
+        }
+
+        return folder;
+    }
+}
