@@ -11,8 +11,9 @@ namespace LCNet.Runtime.Batching;
 internal abstract class BatchDevice : IHostMemory, IDisposable
 {
     /// <summary>Makes the device that runs batches.</summary>
+    /// <param name="tf32">Whether a GPU may round what it multiplies to TF32.</param>
     /// <exception cref="DeviceException">It cannot be used.</exception>
-    public static BatchDevice Open(ComputeDevice device) => device.IsCuda ? new CudaBatchDevice(device.Index) : new CpuBatchDevice();
+    public static BatchDevice Open(ComputeDevice device, bool tf32) => device.IsCuda ? new CudaBatchDevice(device.Index, tf32) : new CpuBatchDevice();
 
     /// <summary>What the device is called in ONNX Runtime.</summary>
     public abstract OrtMemoryInfo Memory { get; }

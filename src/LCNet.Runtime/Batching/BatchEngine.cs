@@ -1,5 +1,6 @@
 using LCNet.Bundles;
 using LCNet.Runtime.Engine;
+using LCNet.Runtime.Execution;
 
 namespace LCNet.Runtime.Batching;
 
@@ -14,23 +15,31 @@ internal sealed class BatchEngine : IDisposable
     private readonly DynamicBatcher _batcher;
     private readonly EffortCurve _efforts;
 
-    /// <summary>Runs every segment in every size that batches are padded to.</summary>
+    /// <summary>Runs every segment in every size that batches are padded to, and tries a GPU.</summary>
     /// <param name="executor">Owned, also where this throws.</param>
+    /// <exception cref="DeviceException">The device has failed, or does not compute what the CPU does.</exception>
     /// <exception cref="BundleException">A segment does not run; the message names its file.</exception>
-    public BatchEngine(OnnxBatchExecutor executor, EngineOptions options)
+    public BatchEngine(OnnxBatchExecutor executor, ComputeDevice device, EngineOptions options)
     {
         _executor = executor;
         Bundle bundle = executor.Bundle;
         _efforts = new EffortCurve(bundle.Manifest.Calibration);
         try
         {
-            int lanes = executor.Device is CpuBatchDevice ? 1 : LanesOfADevice;
+            int lanes = device.IsCuda ? LanesOfADevice : 1;
             while (_lanes.Count < lanes)
             {
                 _lanes.Add(executor.CreateLane());
             }
 
             BatchWarmUp.Run(bundle, _lanes[0], executor.Rows);
+            if (device.IsCuda && options.SelfCheck)
+            {
+                var dispatcher = new BatchDispatcher(bundle, _lanes[0], executor.Rows, options.MaxBatch);
+                DeviceCheck.Compare(bundle, dispatcher, options.MaxBatch, device.ToString(), options.Tf32 ? DeviceCheck.Tf32Tolerance : DeviceCheck.Tolerance);
+                Times = DeviceCheck.Time(bundle, dispatcher, options.MaxBatch, device);
+            }
+
             double budget = options.FlopsBudget > 0 ? options.FlopsBudget : options.MaxBatch * _efforts.FlopsFor(1) / 2;
             _batcher = new DynamicBatcher([.. _lanes.Select(lane => Runs(lane, options.MaxBatch))], new BatchQueue(options.MaxBatch, options.MaxDelay, budget, options.Time), options.MaxBatch, options.Time);
         }
@@ -40,6 +49,9 @@ internal sealed class BatchEngine : IDisposable
             throw;
         }
     }
+
+    /// <summary>What a full batch takes; null where it was not timed.</summary>
+    public BatchTimes? Times { get; }
 
     /// <summary>A session whose images join the batches.</summary>
     public EngineSession CreateSession() => new BatchSession(_executor.Bundle, _batcher, _executor.Images, _efforts);

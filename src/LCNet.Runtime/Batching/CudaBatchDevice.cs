@@ -10,16 +10,18 @@ namespace LCNet.Runtime.Batching;
 internal sealed class CudaBatchDevice : BatchDevice
 {
     private readonly int _index;
+    private readonly bool _tf32;
     private readonly nint _stream;
     private readonly List<nint> _device = [];
     private readonly List<nint> _host = [];
 
     /// <summary>Opens a GPU, on the calling thread too.</summary>
     /// <param name="index">Which one.</param>
+    /// <param name="tf32">Whether it may round what it multiplies to TF32.</param>
     /// <exception cref="DeviceException">It cannot be used in this build or on this machine.</exception>
-    public CudaBatchDevice(int index)
+    public CudaBatchDevice(int index, bool tf32)
     {
-        _index = index;
+        (_index, _tf32) = (index, tf32);
         var device = new ComputeDevice(IsCuda: true, index);
         OnnxSessions.RequireCuda(device);
         Memory = OnnxSessions.Memory(device);
@@ -32,7 +34,7 @@ internal sealed class CudaBatchDevice : BatchDevice
     public override OrtMemoryInfo Memory { get; }
 
     /// <inheritdoc/>
-    public override SessionOptions CreateOptions() => OnnxSessions.Options(new ComputeDevice(IsCuda: true, _index), _stream);
+    public override SessionOptions CreateOptions() => OnnxSessions.Options(new ComputeDevice(IsCuda: true, _index), _stream, _tf32);
 
     /// <inheritdoc/>
     public override void Enter() => CudaRuntime.SetDevice(_index);

@@ -14,13 +14,14 @@ internal sealed class OnnxBatchExecutor : IDisposable
     /// <summary>Loads every segment of a bundle.</summary>
     /// <param name="bundle">Verified.</param>
     /// <param name="rows">What numbers of rows are padded to.</param>
+    /// <param name="tf32">Whether a GPU may round what it multiplies to TF32.</param>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
     /// <exception cref="BundleException">ONNX Runtime refuses a segment, or it is of another form; the message names the file.</exception>
-    public OnnxBatchExecutor(Bundle bundle, ComputeDevice device, FixedSizes rows)
+    public OnnxBatchExecutor(Bundle bundle, ComputeDevice device, FixedSizes rows, bool tf32 = true)
     {
         Bundle = bundle;
         Rows = rows;
-        Device = BatchDevice.Open(device);
+        Device = BatchDevice.Open(device, tf32);
         try
         {
             using SessionOptions options = Device.CreateOptions();

@@ -47,6 +47,9 @@ public sealed class InferenceEngine : IDisposable
     /// <summary>Why <see cref="ExecutorKind.Auto"/> could not take the fastest executor for the device; null where it did, or was not asked.</summary>
     public string? Fallback { get; private init; }
 
+    /// <summary>What a full batch takes, with gates and without; null where images run by themselves or nothing was timed (<see cref="EngineOptions.SelfCheck"/>).</summary>
+    public BatchTimes? Times { get; private init; }
+
     /// <summary>Loads a bundle and runs every segment, so that the first request finds it warm.</summary>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
     /// <exception cref="BundleException">A segment cannot be loaded or run; the message names its file.</exception>
@@ -65,17 +68,17 @@ public sealed class InferenceEngine : IDisposable
         {
             try
             {
-                var batches = new BatchEngine(new OnnxBatchExecutor(bundle, device, new FixedSizes(options.MaxBatch)), options);
-                return new InferenceEngine(bundle, device.ToString(), ExecutorKind.Batched, batches, batches.CreateSession);
+                var batches = new BatchEngine(new OnnxBatchExecutor(bundle, device, new FixedSizes(options.MaxBatch), options.Tf32), device, options);
+                return new InferenceEngine(bundle, device.ToString(), ExecutorKind.Batched, batches, batches.CreateSession) { Times = batches.Times };
             }
             catch (BundleException exception) when (options.Executor == ExecutorKind.Auto)
             {
                 // Its graphs are of another form than those that lcnet writes.
-                return Load(bundle, new OnnxExecutor(bundle, device), exception.Message);
+                return Load(bundle, new OnnxExecutor(bundle, device, options.Tf32), exception.Message);
             }
         }
 
-        return Load(bundle, CreateExecutor(bundle, device, options.Executor, out string? fallback), fallback);
+        return Load(bundle, CreateExecutor(bundle, device, options, out string? fallback), fallback);
     }
 
     /// <summary>Runs a bundle on an executor of the caller's, each image by itself. Every segment is run once.</summary>
@@ -107,8 +110,9 @@ public sealed class InferenceEngine : IDisposable
             Fallback = fallback,
         };
 
-    private static ISegmentExecutor CreateExecutor(Bundle bundle, ComputeDevice device, ExecutorKind kind, out string? fallback)
+    private static ISegmentExecutor CreateExecutor(Bundle bundle, ComputeDevice device, EngineOptions options, out string? fallback)
     {
+        ExecutorKind kind = options.Executor;
         fallback = null;
         if (kind == ExecutorKind.Simd && device.IsCuda)
         {
@@ -117,7 +121,7 @@ public sealed class InferenceEngine : IDisposable
 
         if (kind == ExecutorKind.OnnxRuntime)
         {
-            return new OnnxExecutor(bundle, device);
+            return new OnnxExecutor(bundle, device, options.Tf32);
         }
 
         try

@@ -14,14 +14,15 @@ public sealed class OnnxExecutor : ISegmentExecutor
 
     /// <summary>Loads every segment of a bundle.</summary>
     /// <param name="bundle">Verified.</param>
+    /// <param name="tf32">Whether a GPU may round what it multiplies to TF32.</param>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
     /// <exception cref="BundleException">ONNX Runtime refuses a segment, or it has other inputs or outputs; the message names the file.</exception>
-    public OnnxExecutor(Bundle bundle, ComputeDevice device)
+    public OnnxExecutor(Bundle bundle, ComputeDevice device, bool tf32 = true)
     {
         ArgumentNullException.ThrowIfNull(bundle);
         Manifest = bundle.Manifest;
         DeviceOf = device;
-        _device = device.IsCuda ? BatchDevice.Open(device) : null;
+        _device = device.IsCuda ? BatchDevice.Open(device, tf32) : null;
         try
         {
             using SessionOptions options = _device?.CreateOptions() ?? OnnxSessions.Options(device);

@@ -10,8 +10,9 @@ internal static class OnnxSessions
 
     /// <summary>Options of every session. One thread each: a bundle has dozens of sessions, and images, not operators, are what runs in parallel.</summary>
     /// <param name="stream">A stream of a CUDA device that the sessions work on; 0 for one of each session's own.</param>
+    /// <param name="tf32">Whether a CUDA device may round what it multiplies to TF32.</param>
     /// <exception cref="DeviceException">The device cannot be used in this build or on this machine.</exception>
-    public static SessionOptions Options(ComputeDevice device, nint stream = 0)
+    public static SessionOptions Options(ComputeDevice device, nint stream = 0, bool tf32 = true)
     {
         if (device.IsCuda)
         {
@@ -36,6 +37,7 @@ internal static class OnnxSessions
                 {
                     ["device_id"] = device.Index.ToString(System.Globalization.CultureInfo.InvariantCulture),
                     ["cudnn_conv_algo_search"] = "HEURISTIC",
+                    ["use_tf32"] = tf32 ? "1" : "0",
                 };
                 if (stream != 0)
                 {

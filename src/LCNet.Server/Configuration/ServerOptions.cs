@@ -49,6 +49,17 @@ public sealed record ServerOptions
     [Category("Execution")]
     public bool FallbackToCpu { get; init; }
 
+    /// <summary>Whether a GPU may round what it multiplies to TF32, with a mantissa of 10 bits instead of 23: several times as fast, and logits differ in the third digit. Default: true.</summary>
+    [Category("Execution")]
+    public bool Tf32 { get; init; } = true;
+
+    /// <summary>
+    /// Whether a GPU is tried when a model is loaded: a few images run on it and on the CPU, and results that lie further apart than by rounding are a fault of the device; a full batch is timed with gates and as the static network,
+    /// and a warning says where gates do not pay. Default: true.
+    /// </summary>
+    [Category("Execution")]
+    public bool SelfCheck { get; init; } = true;
+
     /// <summary>
     /// Dispatches of a model that its device may fail one after another, 1 to 1000 (default 5): with the last of them the server is not ready, until an image runs again.
     /// </summary>

@@ -79,4 +79,7 @@ internal static partial class Log
 
     [LoggerMessage(EventId = 25, EventName = "EffortFloorSet", Message = "{Model:l}: the floor of effort is {Floor}, so that {MinAgreement:P1} of the answers are the whole network's (LCNet:MinAgreement): by the calibration table at most {Bound:P2} of them differ there (95 %){Remark:l}")]
     public static partial void EffortFloorSet(ILogger logger, LogLevel level, string model, double floor, double minAgreement, double bound, string remark);
+
+    [LoggerMessage(EventId = 26, EventName = "GatesDoNotPay", Level = LogLevel.Warning, Message = "{Model:l} is slower on {Device:l} than its static network: {Images} random images at effort 1 take {Gated:F2} ms, all blocks and channels in one graph {Static:F2} ms")]
+    public static partial void GatesDoNotPay(ILogger logger, string model, string device, int images, double gated, double @static);
 }

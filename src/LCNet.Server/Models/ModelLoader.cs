@@ -36,6 +36,11 @@ internal sealed class ModelLoader(ServerOptions options, EngineFactory engines, 
                 Log.ExecutorFellBack(logger, model.Name, model.Executor, problem);
             }
 
+            if (engine.Times is { } times && times.Gated > times.Static)
+            {
+                Log.GatesDoNotPay(logger, model.Name, engine.Device, times.Images, times.Gated.TotalMilliseconds, times.Static.TotalMilliseconds);
+            }
+
             if (model.Agreement.FirstFloor is { } floor)
             {
                 Log.EffortFloorSet(logger, floor.IsOutOfReach ? LogLevel.Warning : LogLevel.Information, model.Name, floor.After, _options.MinAgreement!.Value, floor.DisagreementBound, floor.Remark);
@@ -72,6 +77,8 @@ internal sealed class ModelLoader(ServerOptions options, EngineFactory engines, 
     {
         Device = options.Device,
         Executor = options.Executor,
+        Tf32 = options.Tf32,
+        SelfCheck = options.SelfCheck,
         MaxBatch = options.BatchMaxImages,
         MaxDelay = options.BatchMaxDelay,
         FlopsBudget = options.BatchMaxFlops,

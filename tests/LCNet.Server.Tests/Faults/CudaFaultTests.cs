@@ -51,11 +51,20 @@ public sealed class CudaFaultTests(ServerFixture fixture)
     [Fact]
     public async Task Load_SecondOfTwoGpus_Serves()
     {
-        using RunningServer server = await RunningServer.StartAsync(Start("cuda:1", "FAKE_CUDA_DEVICES", "2", fallback: false));
+        using RunningServer server = await RunningServer.StartAsync(Start("cuda:1", "FAKE_CUDA_DEVICES", "2", fallback: false, "--LCNet:SelfCheck=false"));
         Assert.Equal("cuda:1", (await server.ClassifyAsync(TestImages.Png(1))).Compute.Device);
     }
 
-    private ServerProgram Start(string device, string variable, string value, bool fallback)
+    // Stand-ins compute nothing.
+    [Fact]
+    public async Task Load_DeviceThatComputesSomethingElse_IsFoundOutAndTheCpuAnswers()
+    {
+        using RunningServer server = await RunningServer.StartAsync(Start("cuda", "FAKE_CUDA_DEVICES", "1", fallback: true));
+        Assert.Equal("cpu", (await server.ClassifyAsync(TestImages.Png(1))).Compute.Device);
+        Assert.Contains(server.Log, line => line.Contains("Falling back from cuda to the CPU: cuda:0 does not compute what the CPU does: ", StringComparison.Ordinal));
+    }
+
+    private ServerProgram Start(string device, string variable, string value, bool fallback, params string[] arguments)
     {
         string? standIns = Environment.GetEnvironmentVariable("LCNET_DRY_RUN");
         string? build = Environment.GetEnvironmentVariable("LCNET_CUDA_BUILD");
@@ -63,7 +72,7 @@ public sealed class CudaFaultTests(ServerFixture fixture)
         var environment = new Dictionary<string, string> { ["LD_LIBRARY_PATH"] = standIns };
         environment[variable] = value == "without cuDNN" ? WithoutCudnn(standIns) : value;
         string server = Directory.GetFiles(build, "LCNet.Server.dll", SearchOption.AllDirectories).First(file => File.Exists(Path.ChangeExtension(file, ".runtimeconfig.json")));
-        return new ServerProgram([], server, environment, [.. TestServer.Arguments(fixture.OneModel), $"--LCNet:Device={device}", $"--LCNet:FallbackToCpu={fallback}", "--LCNet:BatchMaxImages=8"]);
+        return new ServerProgram([], server, environment, [.. TestServer.Arguments(fixture.OneModel), $"--LCNet:Device={device}", $"--LCNet:FallbackToCpu={fallback}", "--LCNet:BatchMaxImages=8", .. arguments]);
     }
 
     private static string WithoutCudnn(string standIns)
