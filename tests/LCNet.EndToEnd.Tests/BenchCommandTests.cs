@@ -33,6 +33,34 @@ public sealed class BenchCommandTests(ServerProcess server)
     }
 
     [Fact]
+    public async Task Bench_Batches_ComparesEverySizeWithTheStaticNetwork()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            (int exitCode, string output, string error) = await Repository.LcnetAsync(
+                "bench", Repository.Bundle, "--batches", "--data", Repository.Samples, "--images", "20", "--repetitions", "1", "--effort", "0.6", "--json", file);
+
+            Assert.True(exitCode == 0, error);
+            JsonElement[] batches = [.. JsonDocument.Parse(await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).RootElement.GetProperty("batches").EnumerateArray()];
+            Assert.Equal([1, 2, 4, 8, 16, 32, 64, 128], batches.Select(batch => batch.GetProperty("images").GetInt32()));
+            int spans = Bundle.Open(Repository.Bundle).Manifest.Spans.Count;
+            Assert.All(batches, batch =>
+            {
+                Assert.Equal(spans + 1, batch.GetProperty("synchronisations").GetInt32());
+                Assert.InRange(batch.GetProperty("executed_share").GetDouble(), 0.1, 1.1);
+                Assert.True(batch.GetProperty("operations").GetInt64() > batch.GetProperty("static_operations").GetInt64());
+                Assert.Equal(batch.GetProperty("time_ratio").GetDouble() * batch.GetProperty("executed_share").GetDouble(), batch.GetProperty("realised_share").GetDouble(), 1e-9);
+            });
+            Assert.Contains("batch of 128", output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public async Task Bench_Calibrate_WritesTimesThatInspectShows()
     {
         string folder = Directory.CreateTempSubdirectory("lcnet-times-").FullName;

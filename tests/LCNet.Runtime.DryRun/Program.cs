@@ -45,7 +45,7 @@ object Batches(int size, int batches)
     }
 
     (double executed, double left) = (0, 0);
-    DeviceCounters before = DeviceCounters.Now();
+    (long operations, DeviceCounters before) = (lane.Operations, DeviceCounters.Now());
     for (int i = 0; i < batches; i++)
     {
         dispatcher.Run(images);
@@ -54,6 +54,7 @@ object Batches(int size, int batches)
     }
 
     DeviceCounters counted = before.Since();
+    operations = lane.Operations - operations;
     var times = new List<double>();
     measured.CopiesImages = false;
     for (int i = 0; i < batches; i++)
@@ -74,6 +75,7 @@ object Batches(int size, int batches)
     return new
     {
         operations = counted.Operations / (double)batches,
+        saidOperations = operations / (double)batches,
         launches = counted.Launches / (double)batches,
         convolutions = counted.Convolutions / (double)batches,
         copies = counted.Copies / (double)batches,
@@ -106,7 +108,7 @@ object Static(int size, int batches)
     }
 
     DeviceCounters counted = before.Since();
-    return new { operations = counted.Operations / (double)batches, synchronisations = counted.Synchronisations / (double)batches };
+    return new { operations = counted.Operations / (double)batches, saidOperations = network.Operations, synchronisations = counted.Synchronisations / (double)batches };
 }
 
 object Images(int threads, int count)

@@ -25,6 +25,7 @@ internal static class BenchCommand
         var cap = NumberOption.Several<long>("--max-flops", "Caps on each image's FLOPs to measure.");
         var repetitions = NumberOption.Of<int>("--repetitions", "Alternations.", 5);
         var device = new Option<string>("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
+        var batches = new Option<bool>("--batches") { Description = "Measure batches of 1 to 128 images at the first of --effort against the static network, as a GPU runs them, instead of images by themselves." };
         var synthetic = new Option<string?>("--synthetic") { Description = "resnet18, resnet34 or resnet50 at 224×224 with random weights, instead of a bundle." };
         var runRate = NumberOption.Of<double>("--run-rate", "Share of images that run each block of the synthetic network.", 0.7);
         var keep = NumberOption.Of<double>("--keep", "Share of channels that the synthetic network keeps.", 0.5);
@@ -40,7 +41,7 @@ internal static class BenchCommand
         var json = new Option<string?>("--json") { Description = "Write the results to this file." };
         var command = new Command("bench", "Measure what skipping saves in time, against the static network in ONNX Runtime.")
         {
-            bundle, data, images, effort, cap, repetitions, device, synthetic, runRate, keep, span, models, server, http, process, requests, against, calibrate, plot, json,
+            bundle, data, images, effort, cap, repetitions, device, batches, synthetic, runRate, keep, span, models, server, http, process, requests, against, calibrate, plot, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -90,6 +91,12 @@ internal static class BenchCommand
                 }
 
                 float[][] inputs = Inputs(opened.Manifest, parsed.GetValue(data), parsed.GetValue(images));
+                if (parsed.GetValue(batches))
+                {
+                    await RunBatchesAsync(opened, ComputeDevice.Parse(parsed.GetValue(device)!), inputs, parsed.GetValue(repetitions), parsed.GetValue(effort)![0], parsed.GetValue(json), cancellation);
+                    return 0;
+                }
+
                 var benchmark = new EngineBenchmark(opened, ComputeDevice.Parse(parsed.GetValue(device)!), inputs, parsed.GetValue(repetitions));
                 var report = new BenchReport(
                     $"{opened.Manifest.Model}/{opened.Manifest.Version}", inputs.Length, parsed.GetValue(repetitions), EffortTimes.Machine(), [.. settings.Select(setting => benchmark.Measure(setting, cancellation))]);
@@ -129,6 +136,18 @@ internal static class BenchCommand
         foreach (CalibrationPoint point in timed.Calibration)
         {
             Console.WriteLine($"  effort {point.Effort,-5:0.##} {point.Milliseconds:F3} ms an image, {point.MeanFlops / 1e6:F2} MFLOPs, top-1 {point.Top1:P2}");
+        }
+    }
+
+    private static async Task RunBatchesAsync(Bundle bundle, ComputeDevice device, float[][] inputs, int repetitions, double effort, string? json, CancellationToken cancellation)
+    {
+        var benchmark = new BatchBenchmark(bundle, device, inputs, repetitions);
+        var report = new BenchReport(
+            $"{bundle.Manifest.Model}/{bundle.Manifest.Version}", inputs.Length, repetitions, EffortTimes.Machine(), [], Batches: [.. BatchBenchmark.Sizes.Select(size => benchmark.Measure(size, effort, cancellation))]);
+        Print(report);
+        if (json is not null)
+        {
+            await File.WriteAllTextAsync(json, JsonSerializer.Serialize(report, Json), cancellation);
         }
     }
 
@@ -188,6 +207,13 @@ internal static class BenchCommand
             Console.WriteLine($"{setting.Setting}: {setting.MeanMflops:F2} MFLOPs an image, reduced {setting.FlopsReduction:F2} times");
             Print("one thread", setting.OneThread);
             Print("saturated", setting.Saturated);
+        }
+
+        foreach (BatchReport batch in report.Batches ?? [])
+        {
+            Console.WriteLine(
+                $"  batch of {batch.Images,-3} {batch.ImagesPerSecond:F1} images/s, static {batch.StaticImagesPerSecond:F1}: time ratio {batch.TimeRatio:F2} ({batch.Lowest:F2}–{batch.Highest:F2}), executed {batch.ExecutedShare:P1} of dense, "
+                + $"realised share {batch.RealisedShare:F2}; {batch.Operations} device operations, static {batch.StaticOperations}; {batch.Synchronisations} synchronisations");
         }
 
         foreach (EffortAgainst effort in report.Against?.Efforts ?? [])

@@ -8,7 +8,34 @@ namespace LCNet.Cli.Bench;
 /// <param name="Settings">Results.</param>
 /// <param name="Server">What a server costs besides; null where none was measured.</param>
 /// <param name="Against">The bundle beside static networks; null where none was named, and with it there are no settings.</param>
-internal sealed record BenchReport(string Model, int Images, int Repetitions, string Machine, IReadOnlyList<SettingReport> Settings, ServerReport? Server = null, AgainstReport? Against = null);
+/// <param name="Batches">Batches beside the static network; null where images ran by themselves alone.</param>
+internal sealed record BenchReport(
+    string Model, int Images, int Repetitions, string Machine, IReadOnlyList<SettingReport> Settings, ServerReport? Server = null, AgainstReport? Against = null, IReadOnlyList<BatchReport>? Batches = null);
+
+/// <summary>A batch beside the same images as the static network, fused as batches are.</summary>
+/// <param name="Images">Of the batch.</param>
+/// <param name="ImagesPerSecond">Median over the alternations.</param>
+/// <param name="StaticImagesPerSecond">Of the static network.</param>
+/// <param name="TimeRatio">Time of the static network over its own: median over the alternations.</param>
+/// <param name="Lowest">The lowest ratio of an alternation.</param>
+/// <param name="Highest">The highest.</param>
+/// <param name="ExecutedShare">FLOPs that were computed, padding included, over those of the static network.</param>
+/// <param name="RealisedShare"><see cref="TimeRatio"/> times <see cref="ExecutedShare"/>: 1 where time follows FLOPs.</param>
+/// <param name="Operations">That the device was given.</param>
+/// <param name="StaticOperations">Those of the static network.</param>
+/// <param name="Synchronisations">How often the host waited.</param>
+internal sealed record BatchReport(
+    int Images,
+    double ImagesPerSecond,
+    double StaticImagesPerSecond,
+    double TimeRatio,
+    double Lowest,
+    double Highest,
+    double ExecutedShare,
+    double RealisedShare,
+    long Operations,
+    long StaticOperations,
+    long Synchronisations);
 
 /// <summary>Processor time of a server against that of its engine alone, decoding included in both.</summary>
 /// <param name="Requests">In all.</param>

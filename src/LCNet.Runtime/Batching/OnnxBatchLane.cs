@@ -80,12 +80,18 @@ internal sealed class OnnxBatchLane : IBatchLane
     /// <inheritdoc/>
     public DispatchTape Tape { get; }
 
+    /// <summary>Operations that the device has been given: those of the graphs that ran, and copies.</summary>
+    public long Operations { get; private set; }
+
+    /// <summary>How often the host has waited for the device.</summary>
+    public long Synchronisations { get; private set; }
+
     /// <inheritdoc/>
     public void Load()
     {
         lock (_executor.Order)
         {
-            _device.Upload(Tape.Address, _values.Address, (long)Tape.Length * sizeof(float));
+            Upload(Tape.Address, _values.Address, (long)Tape.Length * sizeof(float));
         }
     }
 
@@ -115,7 +121,7 @@ internal sealed class OnnxBatchLane : IBatchLane
                     count++;
                 }
 
-                _device.Upload(from, (nint)(_images.Address + (first * bytes)), count * bytes);
+                Upload(from, (nint)(_images.Address + (first * bytes)), count * bytes);
             }
         }
     }
@@ -130,7 +136,7 @@ internal sealed class OnnxBatchLane : IBatchLane
         {
             _stem.BindInput("image", image);
             _stem.BindOutput("y", y);
-            _segments.Stem.RunWithBinding(_run, _stem);
+            Run(_segments.Stem, _stem);
         }
     }
 
@@ -151,11 +157,11 @@ internal sealed class OnnxBatchLane : IBatchLane
             binding.BindInput("price", price);
             binding.BindOutput("layers", layerRows);
             binding.BindOutput("channels", channelRows);
-            _segments.Gates[span].RunWithBinding(_run, binding);
-            _device.Download(_answers.Address, _hostAnswers.Address, (long)rows * (spec.Blocks + width) * sizeof(float));
+            Run(_segments.Gates[span], binding);
+            Download(_answers.Address, _hostAnswers.Address, (long)rows * (spec.Blocks + width) * sizeof(float));
         }
 
-        _device.Wait();
+        Wait();
         layers = _hostAnswers.Span[..(rows * spec.Blocks)];
         channels = _hostAnswers.Span.Slice(rows * spec.Blocks, rows * width);
     }
@@ -193,16 +199,20 @@ internal sealed class OnnxBatchLane : IBatchLane
             using OrtValue x = Read(_manifest.Blocks[^1].Output, source);
             _head.BindInput("x", x);
             _head.BindOutput("logits", logitRows);
-            _segments.Head.RunWithBinding(_run, _head);
-            _device.Download(_answers.Address, _hostAnswers.Address, (long)source.Rows * _manifest.Labels.Count * sizeof(float));
+            Run(_segments.Head, _head);
+            Download(_answers.Address, _hostAnswers.Address, (long)source.Rows * _manifest.Labels.Count * sizeof(float));
         }
 
-        _device.Wait();
+        Wait();
         logits = _hostAnswers.Span[..(source.Rows * _manifest.Labels.Count)];
     }
 
     /// <inheritdoc/>
-    public void Wait() => _device.Wait();
+    public void Wait()
+    {
+        _device.Wait();
+        Synchronisations++;
+    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -213,6 +223,18 @@ internal sealed class OnnxBatchLane : IBatchLane
         }
 
         _run.Dispose();
+    }
+
+    private void Upload(nint host, nint device, long bytes)
+    {
+        _device.Upload(host, device, bytes);
+        Operations++;
+    }
+
+    private void Download(nint device, nint host, long bytes)
+    {
+        _device.Download(device, host, bytes);
+        Operations++;
     }
 
     private static OrtValue Map(TensorMemory memory, MapShape shape, long at, int rows) => memory.Tensor(at, rows, shape.Channels, shape.Height, shape.Width);
@@ -247,7 +269,13 @@ internal sealed class OnnxBatchLane : IBatchLane
     {
         binding.BindInput("x", x);
         binding.BindOutput("y", y);
+        Run(session, binding);
+    }
+
+    private void Run(InferenceSession session, OrtIoBinding binding)
+    {
         session.RunWithBinding(_run, binding);
+        Operations += _segments.OperationsOf(session);
     }
 
     // A view of rows that lie together; gathered ones otherwise, until the next are.
@@ -264,6 +292,7 @@ internal sealed class OnnxBatchLane : IBatchLane
         binding.BindInput(FusedGraphs.Rows, rows);
         binding.BindOutput("y", gathered);
         _executor.Gather.RunWithBinding(_run, binding);
+        Operations++;
         return gathered;
     }
 

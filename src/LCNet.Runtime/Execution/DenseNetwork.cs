@@ -6,6 +6,9 @@ namespace LCNet.Runtime.Execution;
 /// <summary>The bundle's static network in one ONNX Runtime session: the baseline of measurements and the reference of tests. Not thread-safe.</summary>
 public sealed class DenseNetwork : IDisposable
 {
+    // The image to a device and the logits back.
+    private const int CopiesOfARun = 2;
+
     private readonly InferenceSession _session;
     private readonly OrtIoBinding _binding;
     private readonly RunOptions _run = new();
@@ -24,7 +27,9 @@ public sealed class DenseNetwork : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         BundleManifest manifest = bundle.Manifest;
         using SessionOptions options = OnnxSessions.Options(device);
-        _session = new InferenceSession(device.IsCuda ? FusedGraphs.Fuse(DenseGraph.Assemble(bundle)) : DenseGraph.Assemble(bundle), options);
+        byte[] graph = device.IsCuda ? FusedGraphs.Fuse(DenseGraph.Assemble(bundle)) : DenseGraph.Assemble(bundle);
+        Operations = FusedGraphs.CountOperations(graph) + CopiesOfARun;
+        _session = new InferenceSession(graph, options);
         _image = GC.AllocateArray<float>(batch * manifest.Input.Length, pinned: true);
         _logits = GC.AllocateArray<float>(batch * manifest.Labels.Count, pinned: true);
         _input = OrtValue.CreateTensorValueFromMemory(_image, [batch, 3, manifest.Input.Height, manifest.Input.Width]);
@@ -34,6 +39,9 @@ public sealed class DenseNetwork : IDisposable
         _binding.BindOutput("logits", _output);
         _isOnDevice = device.IsCuda;
     }
+
+    /// <summary>Operations that a run gives a device: those of the graph, and copies.</summary>
+    public int Operations { get; }
 
     /// <summary>Runs as many images as it was made for.</summary>
     /// <param name="image">The network's input, 3 × height × width values an image.</param>

@@ -63,6 +63,11 @@ internal static class FusedGraphs
         return model.ToByteArray();
     }
 
+    /// <summary>How many operations of a device a graph comes to: its nodes, except those that only say how constants and shapes are to be read.</summary>
+    /// <exception cref="InvalidProtocolBufferException">It is no ONNX model.</exception>
+    public static int CountOperations(byte[] model) =>
+        ModelProto.Parser.ParseFrom(model).Graph?.Node.Count(node => node.OpType is not ("Unsqueeze" or "Flatten" or "Cast")) ?? 0;
+
     private static byte[] Rewrite(byte[] model, Action<GraphProto> change)
     {
         var parsed = ModelProto.Parser.ParseFrom(model);

@@ -8,6 +8,7 @@ namespace LCNet.Runtime.Execution;
 internal sealed class OnnxSegments : IDisposable
 {
     private readonly List<InferenceSession> _all = [];
+    private readonly Dictionary<InferenceSession, int> _operations = [];
     private readonly Bundle _bundle;
 
     /// <summary>Loads every segment of a bundle.</summary>
@@ -35,6 +36,9 @@ internal sealed class OnnxSegments : IDisposable
             throw;
         }
     }
+
+    /// <summary>How many operations of a device a run of a session comes to (<see cref="FusedGraphs.CountOperations"/>).</summary>
+    public int OperationsOf(InferenceSession session) => _operations[session];
 
     public InferenceSession Stem { get; }
 
@@ -74,8 +78,10 @@ internal sealed class OnnxSegments : IDisposable
         string path = _bundle.PathOf(file);
         try
         {
-            InferenceSession session = rewrite is null ? new InferenceSession(path, options) : new InferenceSession(rewrite(File.ReadAllBytes(path)), options);
+            byte[] graph = rewrite is null ? File.ReadAllBytes(path) : rewrite(File.ReadAllBytes(path));
+            var session = new InferenceSession(graph, options);
             _all.Add(session);
+            _operations.Add(session, FusedGraphs.CountOperations(graph));
             return session;
         }
         catch (OnnxRuntimeException exception) when (DeviceFault.Of(exception) is { } fault)
