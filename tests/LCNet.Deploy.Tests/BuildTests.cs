@@ -46,7 +46,7 @@ public sealed class BuildTests
     {
         string? build = Environment.GetEnvironmentVariable("LCNET_CUDA_BUILD");
         Assert.SkipWhen(string.IsNullOrEmpty(build), "LCNET_CUDA_BUILD does not name a build of the server with -p:Accelerator=cuda; .ci/run makes one.");
-        string[] files = Directory.GetFiles(build, "*", SearchOption.AllDirectories);
+        string[] files = Directory.GetFiles(Path.Combine(build, "bin", "LCNet.Server"), "*", SearchOption.AllDirectories);
         string provider = Assert.Single(files, file => Path.GetFileName(file) == "libonnxruntime_providers_cuda.so");
 
         Assert.Contains(files, file => Path.GetFileName(file) == "LCNet.Server.dll");

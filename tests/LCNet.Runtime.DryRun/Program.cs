@@ -72,6 +72,14 @@ object Batches(int size, int batches)
     }
 
     times.Sort();
+    long planBuilds = counted.PlanBuilds + varied.Since().PlanBuilds;
+    long bytes = begun.Since().DeviceBytes;
+
+    // A model that takes this one's place is loaded while this one serves.
+    using var next = new OnnxBatchExecutor(bundle, computed, new FixedSizes(size));
+    using OnnxBatchLane nextLane = next.CreateLane();
+    using OnnxBatchLane nextBeside = next.CreateLane();
+    BatchWarmUp.Run(bundle, nextLane, next.Rows);
     return new
     {
         operations = counted.Operations / (double)batches,
@@ -81,10 +89,11 @@ object Batches(int size, int batches)
         copies = counted.Copies / (double)batches,
         synchronisations = counted.Synchronisations / (double)batches,
         spans = bundle.Manifest.Spans.Count,
-        planBuilds = counted.PlanBuilds + varied.Since().PlanBuilds,
+        planBuilds,
         foreignLaunches = begun.Since().ForeignLaunches,
         hostMilliseconds = times[times.Count / 2],
-        deviceBytes = begun.Since().DeviceBytes,
+        deviceBytes = bytes,
+        reloadingBytes = begun.Since().DeviceBytes,
         executedOfLeft = executed / left,
         @static = Static(size, batches),
     };

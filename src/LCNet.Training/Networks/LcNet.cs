@@ -101,7 +101,18 @@ public sealed partial class LcNet : Module
     /// <summary>Runs a batch.</summary>
     /// <param name="images">Normalised images, [N, 3, H, W], in the type that convolutions compute in.</param>
     /// <param name="price">The price of compute for each image, [N, 1]; null opens every gate (the dense network).</param>
-    public LcNetOutput Forward(Tensor images, Tensor? price)
+    public LcNetOutput Forward(Tensor images, Tensor? price) => Forward(images, price, null);
+
+    /// <summary>Runs a batch the way that somebody else has decided, and says what the gates find on that way.</summary>
+    /// <param name="along">Scales of each block: [N] of the branch, 0 where it is skipped, and [N, K] of the channels.</param>
+    /// <returns>Logits of that way, and the gates' own saliences, those of a block that no channel runs included.</returns>
+    internal LcNetOutput ForwardAlong(Tensor images, double effort, IReadOnlyList<(Tensor Layer, Tensor Channels)> along)
+    {
+        using Tensor price = full(images.shape[0], 1, (float)PriceAt(effort));
+        return Forward(images, price, along);
+    }
+
+    private LcNetOutput Forward(Tensor images, Tensor? price, IReadOnlyList<(Tensor Layer, Tensor Channels)>? along)
     {
         using var uncollected = UncollectedRegion.Open();
         Tensor x = RunStem(images);
@@ -134,8 +145,13 @@ public sealed partial class LcNet : Module
                 Tensor channelUtility = channel.Utility.narrow(1, offset, width);
 
                 // A block with no channel kept is a skipped block: its last convolution has nothing to read.
-                Tensor layerSalience = layer.Salience.select(1, i) * (channelUtility > price).any(1).to_type(ScalarType.Float32);
-                x = block.Run(x, layerSalience, channelSalience);
+                Tensor layerSalience = layer.Salience.select(1, i);
+                if (along is null)
+                {
+                    layerSalience *= (channelUtility > price).any(1).to_type(ScalarType.Float32);
+                }
+
+                x = block.Run(x, along?[first + i].Layer ?? layerSalience, along?[first + i].Channels ?? channelSalience);
                 layers.Add(layerSalience);
                 channels.Add(channelSalience);
                 layerUtilities.Add(layer.Utility.select(1, i));

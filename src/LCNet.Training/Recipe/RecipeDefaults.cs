@@ -47,7 +47,7 @@ public static class RecipeDefaults
                 BiasRate = 1,
                 WarmUp = 0.1,
                 Averaging = 0.98,
-                DenseShare = 0.4,
+                DenseShare = 0.33,
                 AnyDepth = 0.25,
                 Budget = 0.55,
             };
@@ -62,7 +62,7 @@ public static class RecipeDefaults
 
         // Steps count, not epochs: a few photos are seen often, many are seen a few times.
         int steps = Math.Max(1, training / batch);
-        (int wanted, int fewest, int most) = imported is null ? (16_850, 32, 200) : (1_500, 6, 60);
+        (int wanted, int fewest, int most) = imported is null ? (16_850, 32, 200) : (2_000, 6, 60);
         return options with { BatchSize = batch, Epochs = Math.Clamp((int)Math.Round((double)wanted / steps), fewest, most) };
     }
 }

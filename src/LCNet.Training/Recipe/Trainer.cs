@@ -25,8 +25,8 @@ public sealed partial class Trainer
     private const int StatisticsImages = 500;
 
     // Images that gates and prices are set by at the beginning of a gated epoch, and in the end: fewer of large ones, which take as long as many small ones.
-    private static readonly FitImages OfSmall = new(Gates: 2000, Prices: 500, FinalGates: 4000, FinalPrices: 4000);
-    private static readonly FitImages OfPhotos = new(Gates: 600, Prices: 100, FinalGates: 2000, FinalPrices: 300);
+    private static readonly FitImages OfSmall = new(Gates: 2000, Prices: 500, FinalGates: 4000, FinalPrices: 4000, Until: 1);
+    private static readonly FitImages OfPhotos = new(Gates: 600, Prices: 300, FinalGates: 2000, FinalPrices: 300, Until: 0.6);
 
     // Gates are fitted anew so often: at the beginning of each gated epoch, or of some of them where there are more.
     private const int MostFits = 8;
@@ -218,7 +218,11 @@ public sealed partial class Trainer
 
         if ((epoch - _options.DenseEpochs) % EpochsOfAFit == 0)
         {
-            Fit(network, reader, Fits.Gates, _options.Precision);
+            if (epoch - _options.DenseEpochs <= Fits.Until * (_options.Epochs - _options.DenseEpochs))
+            {
+                Fit(network, reader, Fits.Gates, _options.Precision);
+            }
+
             var schedule = new Schedule(_options, StepsPerEpoch);
             PriceCalibrator.Set(network, reader, Sample(Fits.Prices), effort => schedule.TargetShare(epoch * StepsPerEpoch, effort));
         }
@@ -292,5 +296,6 @@ public sealed partial class Trainer
         return _options.BalancedClasses ? ClassBalance.Take(order, _images.Label) : order;
     }
 
-    private sealed record FitImages(int Gates, int Prices, int FinalGates, int FinalPrices);
+    // Until: in which share of the gated phase. Every fit to a few hundred photos says something else, and the weights need time to get used to the last.
+    private sealed record FitImages(int Gates, int Prices, int FinalGates, int FinalPrices, double Until);
 }

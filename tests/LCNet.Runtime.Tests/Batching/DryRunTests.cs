@@ -31,6 +31,7 @@ public sealed class DryRunTests : IDisposable
         Assert.Equal(0, Of("planBuilds"));
         Assert.Equal(0, Of("foreignLaunches"));
         Assert.InRange(Of("deviceBytes"), 5e8, 1.2e9);
+        Assert.InRange(Of("reloadingBytes"), 1e9, 2.4e9);
         Assert.InRange(Of("executedOfLeft"), 1, 1.12);
 
         // Hosts differ, and this one is busy with other tests: docs/benchmarks/gpu.md has the figure of a quiet one, 0.6 ms.

@@ -1,3 +1,4 @@
+using Grpc.Core;
 using LCNet.V1;
 
 namespace LCNet.Server.Tests;
@@ -53,6 +54,32 @@ public sealed class CudaFaultTests(ServerFixture fixture)
     {
         using RunningServer server = await RunningServer.StartAsync(Start("cuda:1", "FAKE_CUDA_DEVICES", "2", fallback: false, "--LCNet:SelfCheck=false"));
         Assert.Equal("cuda:1", (await server.ClassifyAsync(TestImages.Png(1))).Compute.Device);
+    }
+
+    [Fact]
+    public async Task Run_DeviceThatFailsForGood_IsTemporaryForItsCallersUntilTheCpuAnswers()
+    {
+        using RunningServer server = await RunningServer.StartAsync(Start("cuda", "FAKE_FAIL_AFTER_SYNCS", "1000", fallback: true, "--LCNet:SelfCheck=false", "--LCNet:MaxFailures=2"));
+        Assert.Equal("cuda:0", (await server.ClassifyAsync(TestImages.Png(1))).Compute.Device);
+        var failures = new List<Status>();
+        string device = "cuda:0";
+        for (int seed = 0; seed < 2000 && device != "cpu"; seed++)
+        {
+            try
+            {
+                device = (await server.ClassifyAsync(TestImages.Png(seed))).Compute.Device;
+            }
+            catch (RpcException exception)
+            {
+                failures.Add(exception.Status);
+                await Task.Delay(20, TestContext.Current.CancellationToken);
+            }
+        }
+
+        Assert.Equal("cpu", device);
+        Assert.NotEmpty(failures);
+        Assert.All(failures, failure => Assert.Equal(StatusCode.Unavailable, failure.StatusCode));
+        Assert.Contains(server.Log, line => line.Contains("Falling back from cuda", StringComparison.Ordinal));
     }
 
     // Stand-ins compute nothing.

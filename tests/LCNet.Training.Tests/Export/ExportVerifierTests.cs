@@ -29,8 +29,8 @@ public class ExportVerifierTests
         using var folder = new TemporaryFolder();
         LcNet network = RandomNetwork.Shared(kind, span);
         Bundle bundle = RandomNetwork.Export(network, folder.Path);
-        ImageSet images = RandomImages.Make(Images + 8, network.Spec.InputSize, 100);
-        int[] indices = WellDecided(network, images);
+        ImageSet images = RandomImages.Make(Images, network.Spec.InputSize, 100);
+        int[] indices = All(images);
         AssertDecisionsVary(network, images, indices);
 
         ExportComparison comparison = ExportVerifier.Compare(network, bundle, images, indices, RandomNetwork.Normalisation);
@@ -49,10 +49,10 @@ public class ExportVerifierTests
     {
         using var folder = new TemporaryFolder();
         using LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(kind, GateSpan.Block) with { Stem = StemKind.ImageNet, InputSize = 32 }, 5);
-        ImageSet images = RandomImages.Make(Images + 8, network.Spec.InputSize, 100);
+        ImageSet images = RandomImages.Make(Images, network.Spec.InputSize, 100);
 
         ExportComparison comparison = ExportVerifier.Compare(
-            network, RandomNetwork.Export(network, folder.Path), images, WellDecided(network, images), RandomNetwork.Normalisation);
+            network, RandomNetwork.Export(network, folder.Path), images, All(images), RandomNetwork.Normalisation);
 
         Assert.True(comparison.Agrees, $"{comparison}");
     }
@@ -66,7 +66,7 @@ public class ExportVerifierTests
         using var folder = new TemporaryFolder();
         using LcNet network = RandomNetwork.Make(RandomNetwork.Tiny(BlockKind.Basic, GateSpan.Block) with { Gates = gates }, 6);
         Bundle bundle = RandomNetwork.Export(network, folder.Path);
-        int[] indices = WellDecided(network, FewImages);
+        int[] indices = All(FewImages);
         Assert.True(ExportVerifier.Compare(network, bundle, FewImages, indices, RandomNetwork.Normalisation).Agrees);
 
         using var scope = torch.NewDisposeScope();
@@ -96,10 +96,12 @@ public class ExportVerifierTests
                 ExportComparison comparison = Compare(network, Bundle.Write(bundle.Folder, bundle.Manifest), FewImages);
                 File.WriteAllBytes(bundle.PathOf(change.File), good);
 
+                // What a gate says changes neither way's logits, as one is led along the other's.
+                bool isGate = change.File.StartsWith("gate", StringComparison.Ordinal);
                 Assert.False(comparison.Agrees);
-                Assert.True(comparison.SegmentError > ExportComparison.Tolerance);
+                Assert.Equal(!isGate, comparison.SegmentError > ExportComparison.Tolerance);
                 Assert.Equal(change.RunsOpen, comparison.DenseError > ExportComparison.Tolerance);
-                Assert.True(!change.File.StartsWith("gate", StringComparison.Ordinal) || comparison.PlanDifferences > 0);
+                Assert.True(!isGate || comparison.PlanDifferences > 0);
             });
     }
 
@@ -130,28 +132,6 @@ public class ExportVerifierTests
         MemoryMarshal.Cast<byte, float>(bytes.AsSpan())[0] += 2;
         constant.RawData = ByteString.CopyFrom(bytes);
         File.WriteAllBytes(path, model.ToByteArray());
-    }
-
-    // Leaves out images a hair's breadth from another decision: on which side they fall is up to the rounding of a processor.
-    private static int[] WellDecided(LcNet network, ImageSet images)
-    {
-        using var scope = torch.NewDisposeScope();
-        using var noGrad = torch.no_grad();
-        torch.Tensor x = Read(images, All(images));
-        bool[] unchanged = [.. All(images).Select(_ => true)];
-        foreach (float effort in new[] { 1, 0.75f, 0.5f, 0.25f })
-        {
-            LcNetOutput output = network.ForwardAtEffort(x, effort);
-            LcNetOutput beside = network.ForwardAtEffort(x * 1.00002, effort);
-            for (int block = 0; block < output.Layers.Count; block++)
-            {
-                bool[] same = ((output.Layers[block] > 0) == (beside.Layers[block] > 0)).data<bool>().ToArray();
-                bool[] kept = ((output.Channels[block] > 0) == (beside.Channels[block] > 0)).all(1).data<bool>().ToArray();
-                unchanged = [.. unchanged.Zip(same, kept).Select(triple => triple.First && triple.Second && triple.Third)];
-            }
-        }
-
-        return [.. All(images).Where(i => unchanged[i]).Take(Images)];
     }
 
     // The comparison is worth something only where every block is run, scaled and skipped, and channels come and go.
