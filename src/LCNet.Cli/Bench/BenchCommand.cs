@@ -25,7 +25,7 @@ internal static class BenchCommand
         var cap = NumberOption.Several<long>("--max-flops", "Caps on each image's FLOPs to measure.");
         var repetitions = NumberOption.Of<int>("--repetitions", "Alternations.", 5);
         var device = new Option<string>("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
-        var batches = new Option<bool>("--batches") { Description = "Measure batches of 1 to 128 images at the first of --effort against the static network, as a GPU runs them, instead of images by themselves." };
+        var batches = new Option<bool>("--batches") { Description = "Measure batches of 1 to 128 images at the first of --effort against the static network instead of images by themselves: as a GPU runs them, where it is the default." };
         var synthetic = new Option<string?>("--synthetic") { Description = "resnet18, resnet34 or resnet50 at 224×224 with random weights, instead of a bundle." };
         var runRate = NumberOption.Of<double>("--run-rate", "Share of images that run each block of the synthetic network.", 0.7);
         var keep = NumberOption.Of<double>("--keep", "Share of channels that the synthetic network keeps.", 0.5);
@@ -91,7 +91,7 @@ internal static class BenchCommand
                 }
 
                 float[][] inputs = Inputs(opened.Manifest, parsed.GetValue(data), parsed.GetValue(images));
-                if (parsed.GetValue(batches))
+                if (parsed.GetValue(batches) || ComputeDevice.Parse(parsed.GetValue(device)!).IsCuda)
                 {
                     await RunBatchesAsync(opened, ComputeDevice.Parse(parsed.GetValue(device)!), inputs, parsed.GetValue(repetitions), parsed.GetValue(effort)![0], parsed.GetValue(json), cancellation);
                     return 0;

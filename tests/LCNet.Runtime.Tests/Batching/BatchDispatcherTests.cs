@@ -4,6 +4,7 @@ using LCNet.Runtime.Engine;
 using LCNet.Runtime.Execution;
 using LCNet.Runtime.Execution.Simd;
 using LCNet.Runtime.Tests.Synthetic;
+using LCNet.Training.Networks;
 
 namespace LCNet.Runtime.Tests.Batching;
 
@@ -21,6 +22,36 @@ public sealed class BatchDispatcherTests : IDisposable
         Bundle bundle = Export(bottleneck);
         using var executor = new OnnxBatchExecutor(bundle, ComputeDevice.Parse("cpu"), new FixedSizes(MaxImages));
         AssertSameAsAlone(executor, seed: 2);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
+    public void Run_NetworkOfRandomShape_EqualsEachImageAlone(int seed)
+    {
+        var random = new Random(seed);
+        bool isBottleneck = seed % 2 == 0;
+        bool pools = random.Next(2) == 0;
+        ResNetSpec spec = new()
+        {
+            Kind = isBottleneck ? BlockKind.Bottleneck : BlockKind.Basic,
+            Span = (GateSpan)random.Next(3),
+            BlocksPerStage = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => random.Next(1, 4))],
+            Width = random.Next(3, 11),
+            HiddenUnits = random.Next(2) * 6,
+            Classes = random.Next(2, 12),
+            Stem = pools ? StemKind.ImageNet : StemKind.Cifar,
+            InputSize = pools ? 32 : 16,
+            StridesFirst = isBottleneck && random.Next(2) == 0,
+        };
+        using LcNet network = RandomNetwork.Make(spec, seed);
+        Bundle bundle = RandomNetwork.Export(network, _folder.Path, "any", half: random.Next(2) == 0);
+        using var executor = new OnnxBatchExecutor(bundle, ComputeDevice.Parse("cpu"), new FixedSizes(MaxImages));
+        AssertSameAsAlone(executor, seed);
     }
 
     [Fact]
