@@ -114,6 +114,10 @@ public sealed record MapShape(
     [property: JsonRequired] int Height,
     [property: JsonRequired] int Width)
 {
+    /// <summary>Values of an activation: channels × height × width.</summary>
+    [JsonIgnore]
+    public long Length => (long)Channels * Height * Width;
+
     /// <inheritdoc/>
     public override string ToString() => $"{Channels}×{Height}×{Width}";
 }

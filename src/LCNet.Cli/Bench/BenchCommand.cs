@@ -3,6 +3,7 @@ using System.Text.Json;
 using LCNet.Bundles;
 using LCNet.Cli.Evaluate;
 using LCNet.Cli.Load;
+using LCNet.Runtime.Engine;
 using LCNet.Runtime.Execution;
 using LCNet.Training.Data;
 using LCNet.Training.Export;
@@ -70,6 +71,7 @@ internal static class BenchCommand
                     made = MakeBundle(name, parsed.GetValue(runRate), parsed.GetValue(keep), parsed.GetValue(span), folder);
                 }
 
+                var on = ComputeDevice.Parse(parsed.GetValue(device)!);
                 Bundle opened = Bundle.Open(made ?? parsed.GetValue(bundle)!);
                 BenchSetting[] settings =
                 [
@@ -80,24 +82,24 @@ internal static class BenchCommand
                 if (parsed.GetValue(against) is { Length: > 0 } others)
                 {
                     await CompareAsync(opened, [.. others.Select(StaticNetwork.Open)], parsed.GetValue(data), parsed.GetValue(images), parsed.GetValue(repetitions),
-                        ComputeDevice.Parse(parsed.GetValue(device)!), parsed.GetValue(plot), parsed.GetValue(json), cancellation);
+                        on, parsed.GetValue(plot), parsed.GetValue(json), cancellation);
                     return 0;
                 }
 
                 if (parsed.GetValue(calibrate))
                 {
-                    Calibrate(opened, parsed.GetValue(data), parsed.GetValue(images), parsed.GetValue(repetitions), ComputeDevice.Parse(parsed.GetValue(device)!), cancellation);
+                    Calibrate(opened, parsed.GetValue(data), parsed.GetValue(images), parsed.GetValue(repetitions), on, cancellation);
                     return 0;
                 }
 
                 float[][] inputs = Inputs(opened.Manifest, parsed.GetValue(data), parsed.GetValue(images));
-                if (parsed.GetValue(batches) || ComputeDevice.Parse(parsed.GetValue(device)!).IsCuda)
+                if (parsed.GetValue(batches) || (on.IsCuda && parsed.GetValue(server) is null))
                 {
-                    await RunBatchesAsync(opened, ComputeDevice.Parse(parsed.GetValue(device)!), inputs, parsed.GetValue(repetitions), parsed.GetValue(effort)![0], parsed.GetValue(json), cancellation);
+                    await RunBatchesAsync(opened, on, inputs, parsed.GetValue(repetitions), parsed.GetValue(effort)![0], parsed.GetValue(json), cancellation);
                     return 0;
                 }
 
-                var benchmark = new EngineBenchmark(opened, ComputeDevice.Parse(parsed.GetValue(device)!), inputs, parsed.GetValue(repetitions));
+                var benchmark = new EngineBenchmark(opened, on, inputs, parsed.GetValue(repetitions));
                 var report = new BenchReport(
                     $"{opened.Manifest.Model}/{opened.Manifest.Version}", inputs.Length, parsed.GetValue(repetitions), EffortTimes.Machine(), [.. settings.Select(setting => benchmark.Measure(setting, cancellation))]);
                 if (parsed.GetValue(server) is string address)
@@ -107,12 +109,7 @@ internal static class BenchCommand
                     report = report with { Server = await served.MeasureAsync(parsed.GetValue(requests), cancellation) };
                 }
 
-                Print(report);
-                if (parsed.GetValue(json) is string file)
-                {
-                    await File.WriteAllTextAsync(file, JsonSerializer.Serialize(report, Json), cancellation);
-                }
-
+                await TellAsync(report, parsed.GetValue(json), cancellation);
                 return 0;
             }
             finally
@@ -144,11 +141,7 @@ internal static class BenchCommand
         var benchmark = new BatchBenchmark(bundle, device, inputs, repetitions);
         var report = new BenchReport(
             $"{bundle.Manifest.Model}/{bundle.Manifest.Version}", inputs.Length, repetitions, EffortTimes.Machine(), [], Batches: [.. BatchBenchmark.Sizes.Select(size => benchmark.Measure(size, effort, cancellation))]);
-        Print(report);
-        if (json is not null)
-        {
-            await File.WriteAllTextAsync(json, JsonSerializer.Serialize(report, Json), cancellation);
-        }
+        await TellAsync(report, json, cancellation);
     }
 
     private static async Task CompareAsync(
@@ -157,12 +150,17 @@ internal static class BenchCommand
         var benchmark = new AgainstBenchmark(bundle, statics, device, network => Inputs(network.Manifest, data, images), repetitions);
         AgainstReport against = benchmark.Measure(cancellation);
         var report = new BenchReport($"{bundle.Manifest.Model}/{bundle.Manifest.Version}", images, repetitions, EffortTimes.Machine(), [], null, against);
-        Print(report);
         if (plot is not null)
         {
             SpeedPicture.Draw(bundle.Manifest.Model, against, plot);
         }
 
+        await TellAsync(report, json, cancellation);
+    }
+
+    private static async Task TellAsync(BenchReport report, string? json, CancellationToken cancellation)
+    {
+        Print(report);
         if (json is not null)
         {
             await File.WriteAllTextAsync(json, JsonSerializer.Serialize(report, Json), cancellation);
@@ -190,7 +188,7 @@ internal static class BenchCommand
         var random = new Random(1);
         if (data is null)
         {
-            return [.. Enumerable.Range(0, count).Select(_ => SyntheticBundle.RandomImage(input, random))];
+            return [.. Enumerable.Range(0, count).Select(_ => RandomImage.Make(input, random))];
         }
 
         ImageSet images = DataSource.Open(data, input.Width);

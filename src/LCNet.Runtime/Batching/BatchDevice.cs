@@ -5,8 +5,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace LCNet.Runtime.Batching;
 
 /// <summary>
-/// Memory of a device and what moves between it and the host. Copies are made in the order of the device's other work and need not have ended when a call returns. Memory is freed with the device. Thread-safe, except for
-/// making and freeing it.
+/// Memory of a device and what moves between it and the host. Copies are made in the order of the device's other work and need not have ended when a call returns. Memory is taken by one thread at a time and freed with the device. Thread-safe
+/// otherwise.
 /// </summary>
 internal abstract class BatchDevice : IHostMemory, IDisposable
 {

@@ -33,15 +33,15 @@ internal sealed class BatchEngine : IDisposable
             }
 
             BatchWarmUp.Run(bundle, _lanes[0], executor.Rows);
+            BatchDispatcher[] dispatchers = [.. _lanes.Select(lane => new BatchDispatcher(bundle, lane, executor.Rows, options.MaxBatch))];
             if (device.IsCuda && options.SelfCheck)
             {
-                var dispatcher = new BatchDispatcher(bundle, _lanes[0], executor.Rows, options.MaxBatch);
-                DeviceCheck.Compare(bundle, dispatcher, options.MaxBatch, device.ToString(), options.Tf32 ? DeviceCheck.Tf32Tolerance : DeviceCheck.Tolerance);
-                Times = DeviceCheck.Time(bundle, dispatcher, options.MaxBatch, device);
+                DeviceCheck.Compare(bundle, dispatchers[0], options.MaxBatch, device.ToString(), options.Tf32 ? DeviceCheck.Tf32Tolerance : DeviceCheck.Tolerance);
+                Times = DeviceCheck.Time(bundle, dispatchers[0], options.MaxBatch, device);
             }
 
             double budget = options.FlopsBudget > 0 ? options.FlopsBudget : options.MaxBatch * _efforts.FlopsFor(1) / 2;
-            _batcher = new DynamicBatcher([.. _lanes.Select(lane => Runs(lane, options.MaxBatch))], new BatchQueue(options.MaxBatch, options.MaxDelay, budget, options.Time), options.MaxBatch, options.Time);
+            _batcher = new DynamicBatcher([.. dispatchers.Select(Runs)], new BatchQueue(options.MaxBatch, options.MaxDelay, budget, options.Time), options.MaxBatch, options.Time);
         }
         catch
         {
@@ -63,15 +63,11 @@ internal sealed class BatchEngine : IDisposable
         DisposeLanes();
     }
 
-    private Action<ReadOnlySpan<BatchImage>> Runs(OnnxBatchLane lane, int maxImages)
+    private Action<ReadOnlySpan<BatchImage>> Runs(BatchDispatcher dispatcher) => images =>
     {
-        var dispatcher = new BatchDispatcher(_executor.Bundle, lane, _executor.Rows, maxImages);
-        return images =>
-        {
-            _executor.Device.Enter();
-            dispatcher.Run(images);
-        };
-    }
+        _executor.Device.Enter();
+        dispatcher.Run(images);
+    };
 
     private void DisposeLanes()
     {

@@ -62,10 +62,7 @@ internal sealed class BatchScheduler
     private ReadOnlySpan<int> All => _all.AsSpan(0, _count);
 
     /// <summary>Values of the largest row of activations.</summary>
-    public static long LargestRow(BundleManifest manifest) => manifest.Blocks.Select(block => block.Output).Append(manifest.Stem.Output).Max(SizeOf);
-
-    /// <summary>Values of a row of activations.</summary>
-    public static long SizeOf(MapShape shape) => (long)shape.Channels * shape.Height * shape.Width;
+    public static long LargestRow(BundleManifest manifest) => manifest.Blocks.Select(block => block.Output).Append(manifest.Stem.Output).Max(shape => shape.Length);
 
     /// <summary>Begins a batch without images.</summary>
     public void Begin()
@@ -91,7 +88,7 @@ internal sealed class BatchScheduler
     public int Stem()
     {
         int rows = Charge(All, _manifest.Stem.Flops);
-        long size = SizeOf(_manifest.Stem.Output);
+        long size = _manifest.Stem.Output.Length;
         for (int image = 0; image < _count; image++)
         {
             _arena.Move(image, image * size, size);
@@ -196,8 +193,8 @@ internal sealed class BatchScheduler
     private void Place(int block, BlockForm form, ReadOnlySpan<int> images, int rows)
     {
         BlockSpec spec = _manifest.Blocks[block];
-        long size = SizeOf(spec.Output);
-        bool isApart = !LieTogether(images, rows, SizeOf(spec.Input), out long first);
+        long size = spec.Output.Length;
+        bool isApart = !LieTogether(images, rows, spec.Input.Length, out long first);
 
         // What lies apart is gathered elsewhere before the block runs, which may then write where it was.
         if (isApart)
@@ -219,8 +216,8 @@ internal sealed class BatchScheduler
             return;
         }
 
-        Charge(block, form, images, rows);
-        RowSource source = isApart ? Gathered(images, rows, SizeOf(spec.Input)) : Together(images, rows, SizeOf(spec.Input), first);
+        Bill.Charge(images, rows, FlopsOf(block, form, images), PlannedOf(block, form, images));
+        RowSource source = isApart ? Gathered(images, rows, spec.Input.Length) : Together(images, rows, spec.Input.Length, first);
         _dispatches[_dispatchCount++] = Write(block, form, images, source, at);
         foreach (int image in images)
         {
@@ -240,22 +237,6 @@ internal sealed class BatchScheduler
         int first = isPadded ? Math.Min(_rows.Up(rows / 2), images.Length - 1) : images.Length / 2;
         Place(block, form, images[..first], isPadded ? RowsFor(block, form, images[..first]) : first);
         Place(block, form, images[first..], isPadded ? RowsFor(block, form, images[first..]) : images.Length - first);
-    }
-
-    private void Charge(int block, BlockForm form, ReadOnlySpan<int> images, int rows)
-    {
-        switch (form)
-        {
-            case BlockForm.Whole:
-                Bill.Charge(images, rows, _flops.Block(block, _manifest.Blocks[block].Channels), PlannedOf(block, images));
-                break;
-            case BlockForm.Kept:
-                Bill.Charge(images, rows, Planned(block, images[0]), []);
-                break;
-            default:
-                Bill.Charge(images, rows, _flops.Block(block, 0), []);
-                break;
-        }
     }
 
     private BlockDispatch Write(int block, BlockForm form, ReadOnlySpan<int> images, in RowSource source, long at)
@@ -307,7 +288,7 @@ internal sealed class BatchScheduler
     private RowSource Read(long flops, MapShape shape)
     {
         int rows = Charge(All, flops);
-        long size = SizeOf(shape);
+        long size = shape.Length;
 
         // Its rows are those of the images in their order.
         bool isInOrder = true;
@@ -366,8 +347,22 @@ internal sealed class BatchScheduler
 
     private long Planned(int block, int image) => _flops.Block(block, _plans[image].KeptCount(block));
 
-    private ReadOnlySpan<long> PlannedOf(int block, ReadOnlySpan<int> images)
+    // Of a row of a dispatch.
+    private long FlopsOf(int block, BlockForm form, ReadOnlySpan<int> images) => form switch
     {
+        BlockForm.Whole => _flops.Block(block, _manifest.Blocks[block].Channels),
+        BlockForm.Kept => Planned(block, images[0]),
+        _ => _flops.Block(block, 0),
+    };
+
+    // What the plans have for it; empty where that is what it costs.
+    private ReadOnlySpan<long> PlannedOf(int block, BlockForm form, ReadOnlySpan<int> images)
+    {
+        if (form != BlockForm.Whole)
+        {
+            return [];
+        }
+
         for (int i = 0; i < images.Length; i++)
         {
             _planned[i] = Planned(block, images[i]);
@@ -376,9 +371,7 @@ internal sealed class BatchScheduler
         return _planned.AsSpan(0, images.Length);
     }
 
-    private int RowsFor(int block, BlockForm form, ReadOnlySpan<int> images) => form == BlockForm.Whole
-        ? RowsFor(images, _flops.Block(block, _manifest.Blocks[block].Channels), PlannedOf(block, images))
-        : RowsFor(images, _flops.Block(block, 0), []);
+    private int RowsFor(int block, BlockForm form, ReadOnlySpan<int> images) => RowsFor(images, FlopsOf(block, form, images), PlannedOf(block, form, images));
 
     // Padded where nobody's cap forbids it.
     private int RowsFor(ReadOnlySpan<int> images, long flops, ReadOnlySpan<long> planned)

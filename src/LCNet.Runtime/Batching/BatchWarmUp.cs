@@ -86,7 +86,7 @@ internal static class BatchWarmUp
     // The first place for an output behind as many rows of input.
     private static long Behind(BlockSpec block, int rows)
     {
-        long size = BatchScheduler.SizeOf(block.Output);
-        return ((rows * BatchScheduler.SizeOf(block.Input)) + size - 1) / size * size;
+        long size = block.Output.Length;
+        return ((rows * block.Input.Length) + size - 1) / size * size;
     }
 }

@@ -50,6 +50,8 @@ internal sealed class CudaBatchDevice : BatchDevice
     /// <inheritdoc/>
     public override unsafe nint AllocateHost(long bytes)
     {
+        // Images ask for memory on threads of their own, which would else wake another GPU.
+        Enter();
         nint memory = CudaRuntime.AllocateHost(bytes);
         _host.Add(memory);
         System.Runtime.InteropServices.NativeMemory.Clear((void*)memory, (nuint)bytes);

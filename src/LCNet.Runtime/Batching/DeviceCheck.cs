@@ -35,15 +35,15 @@ internal static class DeviceCheck
         foreach (BatchImage image in images)
         {
             float[] expected = new float[bundle.Manifest.Labels.Count];
-            saliences = Worse(saliences, Replay(bundle, lane, image, expected));
+            saliences = MathF.Max(saliences, Replay(bundle, lane, image, expected));
             for (int i = 0; i < expected.Length; i++)
             {
-                logits = Worse(logits, MathF.Abs(expected[i] - image.Result.Logits[i]));
+                logits = MathF.Max(logits, MathF.Abs(expected[i] - image.Result.Logits[i]));
                 largest = MathF.Max(largest, MathF.Abs(expected[i]));
             }
         }
 
-        // Written so that what is no number fails.
+        // MathF.Max keeps what is no number, and this is written so that it fails.
         if (!(logits <= tolerance * largest && saliences <= tolerance))
         {
             throw new DeviceException(string.Create(
@@ -96,7 +96,7 @@ internal static class DeviceCheck
             foreach (int block in Enumerable.Range(span.FirstBlock, span.Blocks))
             {
                 int width = manifest.Blocks[block].Channels;
-                apart = Worse(apart, Apart(plan, block, layers[block - span.FirstBlock], channels.AsSpan(offset, width)));
+                apart = MathF.Max(apart, Apart(plan, block, layers[block - span.FirstBlock], channels.AsSpan(offset, width)));
                 offset += width;
                 if (plan.Runs(block))
                 {
@@ -121,7 +121,7 @@ internal static class DeviceCheck
             float most = 0;
             foreach (float channel in channels)
             {
-                most = Worse(most, channel);
+                most = MathF.Max(most, channel);
             }
 
             return MathF.Min(layer, most);
@@ -130,24 +130,15 @@ internal static class DeviceCheck
         float apart = MathF.Abs(layer - plan.LayerScale(block));
         for (int i = 0; i < channels.Length; i++)
         {
-            apart = Worse(apart, MathF.Abs(channels[i] - plan.Saliences(block)[i]));
+            apart = MathF.Max(apart, MathF.Abs(channels[i] - plan.Saliences(block)[i]));
         }
 
         return apart;
     }
 
-    // What is no number stays.
-    private static float Worse(float a, float b) => MathF.Max(a, b);
-
-    // They differ in mean and contrast, so that gates have something to tell them apart by.
     private static BatchImage[] RandomImages(Bundle bundle, int count)
     {
         var random = new Random(1);
-        return [.. Enumerable.Range(0, count).Select(_ =>
-        {
-            (float mean, float contrast) = ((2 * random.NextSingle()) - 1, 2 * random.NextSingle());
-            float[] pixels = [.. Enumerable.Range(0, bundle.Manifest.Input.Length).Select(_ => mean + (contrast * ((2 * random.NextSingle()) - 1)))];
-            return new BatchImage(pixels, 1, Planner.NoCap, new InferenceResult(bundle.Manifest), default);
-        })];
+        return [.. Enumerable.Range(0, count).Select(_ => new BatchImage(RandomImage.Make(bundle.Manifest.Input, random), 1, Planner.NoCap, new InferenceResult(bundle.Manifest), default))];
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using LCNet.Bundles;
 using LCNet.Runtime.Execution;
 using Microsoft.ML.OnnxRuntime;
@@ -33,6 +34,8 @@ internal sealed class OnnxBatchLane : IBatchLane
     private readonly OrtIoBinding[] _kept;
     private readonly OrtIoBinding?[] _shortcuts;
     private readonly OrtIoBinding _head;
+    private readonly Dictionary<InferenceSession, long> _runs = [];
+    private long _copiesAndGathers;
 
     /// <summary>Makes a lane.</summary>
     /// <exception cref="DeviceException">The device's memory does not suffice.</exception>
@@ -59,7 +62,7 @@ internal sealed class OnnxBatchLane : IBatchLane
             foreach (MapShape shape in _manifest.Blocks.Select(block => block.Output).Append(_manifest.Stem.Output).Distinct())
             {
                 OrtIoBinding binding = Own(executor.Gather.CreateIoBinding());
-                binding.BindInput("x", Own(Map(_maps, shape, 0, (int)(capacity / BatchScheduler.SizeOf(shape)))));
+                binding.BindInput("x", Own(Map(_maps, shape, 0, (int)(capacity / shape.Length))));
                 _gathers.Add(shape, binding);
             }
 
@@ -81,7 +84,7 @@ internal sealed class OnnxBatchLane : IBatchLane
     public DispatchTape Tape { get; }
 
     /// <summary>Operations that the device has been given: those of the graphs that ran, and copies.</summary>
-    public long Operations { get; private set; }
+    public long Operations => _copiesAndGathers + _runs.Sum(run => run.Value * _segments.OperationsOf(run.Key));
 
     /// <summary>How often the host has waited for the device.</summary>
     public long Synchronisations { get; private set; }
@@ -228,13 +231,13 @@ internal sealed class OnnxBatchLane : IBatchLane
     private void Upload(nint host, nint device, long bytes)
     {
         _device.Upload(host, device, bytes);
-        Operations++;
+        _copiesAndGathers++;
     }
 
     private void Download(nint device, nint host, long bytes)
     {
         _device.Download(device, host, bytes);
-        Operations++;
+        _copiesAndGathers++;
     }
 
     private static OrtValue Map(TensorMemory memory, MapShape shape, long at, int rows) => memory.Tensor(at, rows, shape.Channels, shape.Height, shape.Width);
@@ -275,7 +278,7 @@ internal sealed class OnnxBatchLane : IBatchLane
     private void Run(InferenceSession session, OrtIoBinding binding)
     {
         session.RunWithBinding(_run, binding);
-        Operations += _segments.OperationsOf(session);
+        CollectionsMarshal.GetValueRefOrAddDefault(_runs, session, out _)++;
     }
 
     // A view of rows that lie together; gathered ones otherwise, until the next are.
@@ -292,7 +295,7 @@ internal sealed class OnnxBatchLane : IBatchLane
         binding.BindInput(FusedGraphs.Rows, rows);
         binding.BindOutput("y", gathered);
         _executor.Gather.RunWithBinding(_run, binding);
-        Operations++;
+        _copiesAndGathers++;
         return gathered;
     }
 

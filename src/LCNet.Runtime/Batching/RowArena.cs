@@ -30,7 +30,7 @@ internal sealed class RowArena
     /// <param name="maxRows">Most rows of a dispatch.</param>
     /// <param name="largest">Values of the largest row.</param>
     /// <remarks>
-    /// Three eighths as many rows again as a dispatch has are free besides those of the images and of its output, so one seldom has to be split for want of consecutive ones: one of twenty where 32 images run seven of ten
+    /// Three eighths as many rows again as a dispatch has are free besides those of the images and of its output, so one seldom has to be split for want of consecutive ones: one of forty where 32 images run seven of ten
     /// blocks of a ResNet-50 at random. A single row always finds a place, as an image's activation covers parts of two rows of its size at most.
     /// </remarks>
     public static long CapacityFor(int maxRows, long largest) => ((((19L * maxRows) + 7) / 8) + 2) * largest;

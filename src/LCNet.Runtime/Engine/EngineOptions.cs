@@ -29,9 +29,7 @@ public sealed record EngineOptions
     /// </summary>
     public long FlopsBudget { get; init; }
 
-    /// <summary>
-    /// Whether a GPU may round what it multiplies to TF32, with a mantissa of 10 bits instead of 23 (default: true). It is several times as fast; logits differ in the third digit.
-    /// </summary>
+    /// <summary>Whether a GPU may round what it multiplies to TF32, with a mantissa of 10 bits instead of 23, which its matrix units are made for (default: true).</summary>
     public bool Tf32 { get; init; } = true;
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Google.Protobuf;
 using LCNet.Bundles;
 using Microsoft.ML.OnnxRuntime;
@@ -8,7 +9,8 @@ namespace LCNet.Runtime.Execution;
 internal sealed class OnnxSegments : IDisposable
 {
     private readonly List<InferenceSession> _all = [];
-    private readonly Dictionary<InferenceSession, int> _operations = [];
+    private readonly ConcurrentDictionary<InferenceSession, int> _operations = [];
+    private readonly Dictionary<InferenceSession, Func<byte[]>> _graphs = [];
     private readonly Bundle _bundle;
 
     /// <summary>Loads every segment of a bundle.</summary>
@@ -37,8 +39,8 @@ internal sealed class OnnxSegments : IDisposable
         }
     }
 
-    /// <summary>How many operations of a device a run of a session comes to (<see cref="FusedGraphs.CountOperations"/>).</summary>
-    public int OperationsOf(InferenceSession session) => _operations[session];
+    /// <summary>How many operations of a device a run of a session comes to (<see cref="FusedGraphs.CountOperations"/>); its file is read when that is first asked.</summary>
+    public int OperationsOf(InferenceSession session) => _operations.GetOrAdd(session, asked => FusedGraphs.CountOperations(_graphs[asked]()));
 
     public InferenceSession Stem { get; }
 
@@ -78,10 +80,10 @@ internal sealed class OnnxSegments : IDisposable
         string path = _bundle.PathOf(file);
         try
         {
-            byte[] graph = rewrite is null ? File.ReadAllBytes(path) : rewrite(File.ReadAllBytes(path));
-            var session = new InferenceSession(graph, options);
+            byte[] Graph() => rewrite is null ? File.ReadAllBytes(path) : rewrite(File.ReadAllBytes(path));
+            InferenceSession session = rewrite is null ? new InferenceSession(path, options) : new InferenceSession(Graph(), options);
             _all.Add(session);
-            _operations.Add(session, FusedGraphs.CountOperations(graph));
+            _graphs.Add(session, Graph);
             return session;
         }
         catch (OnnxRuntimeException exception) when (DeviceFault.Of(exception) is { } fault)

@@ -49,7 +49,7 @@ public sealed record ServerOptions
     [Category("Execution")]
     public bool FallbackToCpu { get; init; }
 
-    /// <summary>Whether a GPU may round what it multiplies to TF32, with a mantissa of 10 bits instead of 23: several times as fast, and logits differ in the third digit. Default: true.</summary>
+    /// <summary>Whether a GPU may round what it multiplies to TF32, with a mantissa of 10 bits instead of 23, which its matrix units are made for. Default: true.</summary>
     [Category("Execution")]
     public bool Tf32 { get; init; } = true;
 

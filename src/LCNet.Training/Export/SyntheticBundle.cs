@@ -1,4 +1,5 @@
 using LCNet.Bundles;
+using LCNet.Runtime.Engine;
 using LCNet.Training.Data;
 using LCNet.Training.Native;
 using LCNet.Training.Networks;
@@ -45,29 +46,6 @@ public static class SyntheticBundle
             folder);
     }
 
-    /// <summary>An image of random pixels that differ in mean and contrast from image to image, so that gates have something to tell them apart by.</summary>
-    /// <param name="input">What the network takes.</param>
-    /// <param name="random">Source of the pixels.</param>
-    /// <returns>3 × height × width normalised values.</returns>
-    public static float[] RandomImage(InputSpec input, Random random)
-    {
-        ArgumentNullException.ThrowIfNull(input);
-        ArgumentNullException.ThrowIfNull(random);
-        float[] values = new float[input.Length];
-        int plane = input.Width * input.Height;
-        for (int colour = 0; colour < 3; colour++)
-        {
-            float mean = (2 * random.NextSingle()) - 1;
-            float contrast = random.NextSingle();
-            for (int i = 0; i < plane; i++)
-            {
-                values[(colour * plane) + i] = mean + (contrast * ((2 * random.NextSingle()) - 1));
-            }
-        }
-
-        return values;
-    }
-
     // Batch norm in training mode standardises by the batch, so that one pass gives the statistics of every layer.
     private static void SetStatistics(LcNet network, Normalisation normalisation, double runRate, double keep)
     {
@@ -77,7 +55,7 @@ public static class SyntheticBundle
         int size = network.Spec.InputSize;
         var input = new InputSpec(size, size, InputSpec.Rgb, normalisation.Mean, normalisation.Std, InputSpec.FitCrop);
         var random = new Random(1);
-        Tensor batch = tensor([.. Enumerable.Range(0, Images).SelectMany(_ => RandomImage(input, random))], Images, 3, size, size);
+        Tensor batch = tensor([.. Enumerable.Range(0, Images).SelectMany(_ => RandomImage.Make(input, random))], Images, 3, size, size);
         network.train();
         network.TakeStatisticsFromOneBatch();
         network.BlockInputs(batch);

@@ -2,15 +2,13 @@ using System.Diagnostics;
 using System.Text.Json;
 using LCNet.Bundles;
 using LCNet.Runtime.Tests.Synthetic;
+using LCNet.Tests;
 using LCNet.Training.Export;
 using LCNet.Training.Networks;
 
 namespace LCNet.Runtime.Tests.Batching;
 
-/// <summary>
-/// What batches have a GPU do, counted by stand-ins for NVIDIA's libraries under ONNX Runtime's own CUDA provider. <c>LCNET_DRY_RUN</c> is the folder of the stand-ins, <c>LCNET_CUDA_BUILD</c> one in which LCNet.Runtime.DryRun was
-/// built with <c>-p:Accelerator=cuda</c>; <c>.ci/run</c> makes both.
-/// </summary>
+/// <summary>What batches have a GPU do, counted by <see cref="StandIns"/> under ONNX Runtime's own CUDA provider.</summary>
 public sealed class DryRunTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -18,7 +16,7 @@ public sealed class DryRunTests : IDisposable
     [Fact]
     public async Task Batches_ResNet50_AreWorthRunningOnAGpu()
     {
-        RequireDryRun();
+        StandIns.Require();
         Bundle bundle = SyntheticBundle.Write(50, 0.7, 0.5, Path.Combine(_folder.Path, "resnet50"), GateSpan.Model);
         JsonElement report = await RunAsync("batches", bundle.Folder, "cuda", 32, 1000);
         double Of(string name) => report.GetProperty(name).GetDouble();
@@ -41,7 +39,7 @@ public sealed class DryRunTests : IDisposable
     [Fact]
     public async Task Batches_SecondOfTwoGpus_GetsAllThatIsDone()
     {
-        RequireDryRun();
+        StandIns.Require();
         Bundle bundle = TestBundles.Bottleneck(_folder);
         string trace = await TraceAsync("batches", bundle.Folder, "cuda:1", 8, 20);
         Assert.Contains(" dev 1\n", trace, StringComparison.Ordinal);
@@ -51,7 +49,7 @@ public sealed class DryRunTests : IDisposable
     [Fact]
     public async Task Images_SeveralWorkers_AreCopiedAndRunOnOneStream()
     {
-        RequireDryRun();
+        StandIns.Require();
         Bundle bundle = TestBundles.Basic(_folder);
         JsonElement report = await RunAsync("images", bundle.Folder, "cuda", 4, 200);
         Assert.True(report.GetProperty("operations").GetInt64() > 4 * 200);
@@ -62,12 +60,6 @@ public sealed class DryRunTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static void RequireDryRun()
-    {
-        Assert.SkipWhen(string.IsNullOrEmpty(Environment.GetEnvironmentVariable("LCNET_DRY_RUN")), "LCNET_DRY_RUN does not name a folder of stand-ins for NVIDIA's libraries; .ci/run makes one.");
-        Assert.SkipWhen(string.IsNullOrEmpty(Environment.GetEnvironmentVariable("LCNET_CUDA_BUILD")), "LCNET_CUDA_BUILD does not name a build with -p:Accelerator=cuda; .ci/run makes one.");
-    }
-
     private static async Task<JsonElement> RunAsync(string command, string bundle, string device, int first, int second) =>
         JsonDocument.Parse((await StartAsync(trace: false, command, bundle, device, first, second)).Output).RootElement;
 
@@ -76,10 +68,8 @@ public sealed class DryRunTests : IDisposable
 
     private static async Task<(string Output, string Errors)> StartAsync(bool trace, string command, string bundle, string device, int first, int second)
     {
-        string standIns = Environment.GetEnvironmentVariable("LCNET_DRY_RUN")!;
-        string program = Directory.GetFiles(Environment.GetEnvironmentVariable("LCNET_CUDA_BUILD")!, "LCNet.Runtime.DryRun.dll", SearchOption.AllDirectories)
-            .First(file => File.Exists(Path.ChangeExtension(file, ".runtimeconfig.json")));
-        var start = new ProcessStartInfo("dotnet", [program, command, bundle, device, $"{first}", $"{second}"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        string standIns = StandIns.Require();
+        var start = new ProcessStartInfo("dotnet", [StandIns.Program("LCNet.Runtime.DryRun"), command, bundle, device, $"{first}", $"{second}"]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["LD_LIBRARY_PATH"] = standIns;
         start.Environment["FAKE_CUDART"] = Path.Combine(standIns, "libcudart.so.13");
         start.Environment["FAKE_CUDA_DEVICES"] = "2";

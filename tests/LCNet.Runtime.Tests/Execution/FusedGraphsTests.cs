@@ -100,7 +100,7 @@ public sealed class FusedGraphsTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static float[] Values(Random random, MapShape shape) => [.. Enumerable.Range(0, shape.Channels * shape.Height * shape.Width).Select(_ => random.NextSingle())];
+    private static float[] Values(Random random, MapShape shape) => [.. Enumerable.Range(0, (int)shape.Length).Select(_ => random.NextSingle())];
 
     private static OrtValue Map(float[] values, MapShape shape) => OrtValue.CreateTensorValueFromMemory(values, [1, shape.Channels, shape.Height, shape.Width]);
 

@@ -83,7 +83,7 @@ internal sealed class SymbolicBatchLane : IBatchLane
     public void Stem(int rows)
     {
         Count("stem", rows, _manifest.Stem.Flops);
-        long size = BatchScheduler.SizeOf(_manifest.Stem.Output);
+        long size = _manifest.Stem.Output.Length;
         for (int row = 0; row < rows; row++)
         {
             Write(row * size, new Row(_images[row], 0, size));
@@ -121,7 +121,7 @@ internal sealed class SymbolicBatchLane : IBatchLane
         for (int row = 0; row < rows.Length; row++)
         {
             int history = run.Form == BlockForm.Shortcut ? After(rows[row].History, run.Block) : AfterBlock(run, block, row, rows[row].History);
-            Write(run.At + (row * BatchScheduler.SizeOf(block.Output)), new Row(rows[row].Image, history, BatchScheduler.SizeOf(block.Output)));
+            Write(run.At + (row * block.Output.Length), new Row(rows[row].Image, history, block.Output.Length));
         }
     }
 
@@ -169,7 +169,7 @@ internal sealed class SymbolicBatchLane : IBatchLane
 
     private Row[] Read(MapShape shape, RowSource source)
     {
-        long size = BatchScheduler.SizeOf(shape);
+        long size = shape.Length;
         if (source.At >= 0)
         {
             Assert.InRange(source.At + (source.Rows * size), size, _capacity);

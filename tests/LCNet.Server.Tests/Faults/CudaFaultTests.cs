@@ -1,11 +1,11 @@
 using Grpc.Core;
+using LCNet.Tests;
 using LCNet.V1;
 
 namespace LCNet.Server.Tests;
 
 /// <summary>
-/// What goes wrong on a GPU while a model is loaded, over stand-ins for NVIDIA's libraries that fail where they are told to: a fault of the device in words of its own, never one of the bundle, and an answer where the server may
-/// fall back to the CPU. <c>LCNET_DRY_RUN</c> is their folder, <c>LCNET_CUDA_BUILD</c> that of a build with <c>-p:Accelerator=cuda</c>; <c>.ci/run</c> makes both.
+/// What goes wrong on a GPU, over <see cref="StandIns"/> that fail where they are told to: a fault of the device in words of its own, never one of the bundle, and an answer where the server may fall back to the CPU.
 /// </summary>
 public sealed class CudaFaultTests(ServerFixture fixture)
 {
@@ -93,13 +93,10 @@ public sealed class CudaFaultTests(ServerFixture fixture)
 
     private ServerProgram Start(string device, string variable, string value, bool fallback, params string[] arguments)
     {
-        string? standIns = Environment.GetEnvironmentVariable("LCNET_DRY_RUN");
-        string? build = Environment.GetEnvironmentVariable("LCNET_CUDA_BUILD");
-        Assert.SkipWhen(string.IsNullOrEmpty(standIns) || string.IsNullOrEmpty(build), "LCNET_DRY_RUN and LCNET_CUDA_BUILD do not name stand-ins for NVIDIA's libraries and a build for CUDA; .ci/run makes both.");
+        string standIns = StandIns.Require();
         var environment = new Dictionary<string, string> { ["LD_LIBRARY_PATH"] = standIns };
         environment[variable] = value == "without cuDNN" ? WithoutCudnn(standIns) : value;
-        string server = Directory.GetFiles(build, "LCNet.Server.dll", SearchOption.AllDirectories).First(file => File.Exists(Path.ChangeExtension(file, ".runtimeconfig.json")));
-        return new ServerProgram([], server, environment, [.. TestServer.Arguments(fixture.OneModel), $"--LCNet:Device={device}", $"--LCNet:FallbackToCpu={fallback}", "--LCNet:BatchMaxImages=8", .. arguments]);
+        return new ServerProgram([], StandIns.Program("LCNet.Server"), environment, [.. TestServer.Arguments(fixture.OneModel), $"--LCNet:Device={device}", $"--LCNet:FallbackToCpu={fallback}", "--LCNet:BatchMaxImages=8", .. arguments]);
     }
 
     private static string WithoutCudnn(string standIns)
